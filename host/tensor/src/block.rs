@@ -1,0 +1,163 @@
+//! Where the values of one tensor lie, and how they are read.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, Storage, Tensor};
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+
+use crate::DType;
+use crate::mapping::Mapping;
+
+/// Elements that are computed with at a time: some float64 buffers of this length fit the first-level cache.
+pub(crate) const BLOCK: usize = 2048;
+
+/// The values of one tensor in row-major order. Never written once made.
+pub(crate) enum Block {
+    /// Little-endian elements of a file, as they lie there.
+    Mapped { bytes: Mapping, dtype: DType },
+    /// A flat, contiguous tensor on the CPU.
+    Stored(Tensor),
+    /// The first less the second, which has as many elements; computed as it is read.
+    Difference(Arc<Block>, Arc<Block>),
+}
+
+impl Block {
+    /// Reads elements from `first` on, widened to float64, as many as `out` has. Panics, as slices do, if there are
+    /// not as many.
+    pub(crate) fn read(&self, first: usize, out: &mut [f64]) {
+        match self {
+            Self::Mapped { bytes, dtype } => {
+                let range = first * dtype.size()..(first + out.len()) * dtype.size();
+                read_bytes(*dtype, &bytes[range], out);
+            }
+            Self::Stored(tensor) => {
+                let (storage, _) = tensor.storage_and_layout();
+                let Storage::Cpu(storage) = &*storage else { unreachable!("blocks are made on the CPU") };
+                read_storage(storage, first, out);
+            }
+            Self::Difference(minuend, subtrahend) => {
+                minuend.read(first, out);
+                let mut scratch = [0.0; BLOCK];
+                for (piece, out) in out.chunks_mut(BLOCK).enumerate() {
+                    let scratch = &mut scratch[..out.len()];
+                    subtrahend.read(first + piece * BLOCK, scratch);
+                    for (out, value) in out.iter_mut().zip(scratch) {
+                        *out -= *value;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The dtype that the values are kept in, for blocks that keep any.
+    pub(crate) fn kept_in(&self) -> Option<DType> {
+        match self {
+            Self::Mapped { dtype, .. } => Some(*dtype),
+            Self::Stored(tensor) => Some(match tensor.dtype() {
+                candle_core::DType::F64 => DType::F64,
+                candle_core::DType::F32 => DType::F32,
+                candle_core::DType::F16 => DType::F16,
+                candle_core::DType::BF16 => DType::BF16,
+                candle_core::DType::I64 => DType::I64,
+                candle_core::DType::U32 => DType::U32,
+                candle_core::DType::U8 => DType::U8,
+                _ => unreachable!("blocks are made of fedwit's own dtypes"),
+            }),
+            Self::Difference(..) => None,
+        }
+    }
+
+    /// Appends the little-endian bytes of some elements, exactly as they are kept. Nothing is appended for a block
+    /// that keeps none.
+    pub(crate) fn append_bytes(&self, range: Range<usize>, out: &mut Vec<u8>) {
+        fn each<const N: usize, T: Copy>(values: &[T], out: &mut Vec<u8>, bytes: impl Fn(T) -> [u8; N]) {
+            out.extend(values.iter().flat_map(|value| bytes(*value)));
+        }
+        match self {
+            Self::Mapped { bytes, dtype } => {
+                out.extend_from_slice(&bytes[range.start * dtype.size()..range.end * dtype.size()]);
+            }
+            Self::Stored(tensor) => {
+                let (storage, _) = tensor.storage_and_layout();
+                let Storage::Cpu(storage) = &*storage else { unreachable!("blocks are made on the CPU") };
+                match storage {
+                    CpuStorage::F64(values) => each(&values[range], out, f64::to_le_bytes),
+                    CpuStorage::F32(values) => each(&values[range], out, f32::to_le_bytes),
+                    CpuStorage::F16(values) => each(&values[range], out, f16::to_le_bytes),
+                    CpuStorage::BF16(values) => each(&values[range], out, bf16::to_le_bytes),
+                    CpuStorage::I64(values) => each(&values[range], out, i64::to_le_bytes),
+                    CpuStorage::U32(values) => each(&values[range], out, u32::to_le_bytes),
+                    CpuStorage::U8(values) => out.extend_from_slice(&values[range]),
+                    _ => unreachable!("blocks are made of fedwit's own dtypes"),
+                }
+            }
+            Self::Difference(..) => {}
+        }
+    }
+
+    /// Bytes of the heap that live as long as this does.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Mapped { bytes, .. } => bytes.heap_bytes(),
+            Self::Stored(tensor) => tensor.elem_count() * tensor.dtype().size_in_bytes(),
+            // Its two sides belong to those that made it.
+            Self::Difference(..) => 0,
+        }
+    }
+}
+
+fn read_bytes(dtype: DType, bytes: &[u8], out: &mut [f64]) {
+    /// `from_le_bytes` of every element, which compiles to wide loads, whatever the alignment.
+    fn each<const N: usize>(bytes: &[u8], out: &mut [f64], parse: impl Fn([u8; N]) -> f64) {
+        for (out, bytes) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
+            *out = parse(*bytes);
+        }
+    }
+    /// Halves are converted many at once, by instructions that are looked for at run time.
+    fn halves<T: Copy>(
+        bytes: &[u8],
+        out: &mut [f64],
+        zero: T,
+        parse: impl Fn([u8; 2]) -> T,
+        widen: impl Fn(&[T], &mut [f64]),
+    ) {
+        let mut scratch = [zero; 256];
+        for (bytes, out) in bytes.as_chunks::<2>().0.chunks(scratch.len()).zip(out.chunks_mut(scratch.len())) {
+            let scratch = &mut scratch[..bytes.len()];
+            for (value, bytes) in scratch.iter_mut().zip(bytes) {
+                *value = parse(*bytes);
+            }
+            widen(scratch, out);
+        }
+    }
+    match dtype {
+        DType::F64 => each(bytes, out, f64::from_le_bytes),
+        DType::F32 => each(bytes, out, |bytes| f64::from(f32::from_le_bytes(bytes))),
+        DType::F16 => halves(bytes, out, f16::ZERO, f16::from_le_bytes, |from, to| from.convert_to_f64_slice(to)),
+        DType::BF16 => halves(bytes, out, bf16::ZERO, bf16::from_le_bytes, |from, to| from.convert_to_f64_slice(to)),
+        DType::I64 => each(bytes, out, |bytes| i64::from_le_bytes(bytes) as f64),
+        DType::U32 => each(bytes, out, |bytes| f64::from(u32::from_le_bytes(bytes))),
+        DType::U8 => each(bytes, out, |[byte]| f64::from(byte)),
+    }
+}
+
+fn read_storage(storage: &CpuStorage, first: usize, out: &mut [f64]) {
+    fn each<T: Copy>(values: &[T], out: &mut [f64], widen: impl Fn(T) -> f64) {
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = widen(*value);
+        }
+    }
+    let range = first..first + out.len();
+    match storage {
+        CpuStorage::F64(values) => out.copy_from_slice(&values[range]),
+        CpuStorage::F32(values) => each(&values[range], out, f64::from),
+        CpuStorage::F16(values) => values[range].convert_to_f64_slice(out),
+        CpuStorage::BF16(values) => values[range].convert_to_f64_slice(out),
+        CpuStorage::I64(values) => each(&values[range], out, |value| value as f64),
+        CpuStorage::U32(values) => each(&values[range], out, f64::from),
+        CpuStorage::U8(values) => each(&values[range], out, f64::from),
+        _ => unreachable!("blocks are made of fedwit's own dtypes"),
+    }
+}

@@ -1,0 +1,173 @@
+//! The values of one tensor while they are written, in memory of their own.
+
+use candle_core::{Device, Tensor};
+use half::{bf16, f16};
+
+use crate::DType;
+use crate::block::Block;
+
+/// One tensor's values, typed.
+pub(crate) enum Buffer {
+    F64(Vec<f64>),
+    F32(Vec<f32>),
+    F16(Vec<f16>),
+    BF16(Vec<bf16>),
+    I64(Vec<i64>),
+    U32(Vec<u32>),
+    U8(Vec<u8>),
+}
+
+/// Evaluates `$body` with `$values` bound to the vector, whatever its type.
+macro_rules! for_each_dtype {
+    ($buffer:expr, $values:ident => $body:expr) => {
+        match $buffer {
+            Buffer::F64($values) => $body,
+            Buffer::F32($values) => $body,
+            Buffer::F16($values) => $body,
+            Buffer::BF16($values) => $body,
+            Buffer::I64($values) => $body,
+            Buffer::U32($values) => $body,
+            Buffer::U8($values) => $body,
+        }
+    };
+}
+
+impl Buffer {
+    pub(crate) fn zeros(dtype: DType, elements: usize) -> Self {
+        match dtype {
+            DType::F64 => Self::F64(vec![0.0; elements]),
+            DType::F32 => Self::F32(vec![0.0; elements]),
+            DType::F16 => Self::F16(vec![f16::ZERO; elements]),
+            DType::BF16 => Self::BF16(vec![bf16::ZERO; elements]),
+            DType::I64 => Self::I64(vec![0; elements]),
+            DType::U32 => Self::U32(vec![0; elements]),
+            DType::U8 => Self::U8(vec![0; elements]),
+        }
+    }
+
+    /// These values in `dtype`, see [`Piece::write`].
+    pub(crate) fn rounded(dtype: DType, values: &[f64]) -> Result<Self, f64> {
+        let mut buffer = Self::zeros(dtype, values.len());
+        for (first, mut piece) in buffer.pieces(values.len().max(1)) {
+            piece.write(0, &values[first..])?;
+        }
+        Ok(buffer)
+    }
+
+    /// Sets elements from `first` on to those whose little-endian bytes these are. Panics, as slices do, if they are
+    /// not whole elements or out of bounds.
+    pub(crate) fn write_bytes(&mut self, first: usize, bytes: &[u8]) {
+        fn write<const N: usize, T>(values: &mut [T], first: usize, bytes: &[u8], parse: impl Fn([u8; N]) -> T) {
+            let (elements, rest) = bytes.as_chunks::<N>();
+            assert!(rest.is_empty(), "whole elements are written");
+            for (value, bytes) in values[first..][..elements.len()].iter_mut().zip(elements) {
+                *value = parse(*bytes);
+            }
+        }
+        match self {
+            Self::F64(values) => write(values, first, bytes, f64::from_le_bytes),
+            Self::F32(values) => write(values, first, bytes, f32::from_le_bytes),
+            Self::F16(values) => write(values, first, bytes, f16::from_le_bytes),
+            Self::BF16(values) => write(values, first, bytes, bf16::from_le_bytes),
+            Self::I64(values) => write(values, first, bytes, i64::from_le_bytes),
+            Self::U32(values) => write(values, first, bytes, u32::from_le_bytes),
+            Self::U8(values) => write(values, first, bytes, u8::from_le_bytes),
+        }
+    }
+
+    /// Hands the values to Candle, which takes the memory as it is.
+    pub(crate) fn into_block(self) -> Block {
+        let stored = for_each_dtype!(self, values => {
+            let elements = values.len();
+            Tensor::from_vec(values, elements, &Device::Cpu)
+        });
+        Block::Stored(stored.expect("as many values as the shape says, on the CPU"))
+    }
+
+    /// Disjoint pieces of at most `size` elements, with the position of their first.
+    pub(crate) fn pieces(&mut self, size: usize) -> Vec<(usize, Piece<'_>)> {
+        fn split<'a, T>(
+            values: &'a mut [T],
+            size: usize,
+            piece: fn(&'a mut [T]) -> Piece<'a>,
+        ) -> Vec<(usize, Piece<'a>)> {
+            values.chunks_mut(size).enumerate().map(|(index, chunk)| (index * size, piece(chunk))).collect()
+        }
+        match self {
+            Self::F64(values) => split(values, size, Piece::F64),
+            Self::F32(values) => split(values, size, Piece::F32),
+            Self::F16(values) => split(values, size, Piece::F16),
+            Self::BF16(values) => split(values, size, Piece::BF16),
+            Self::I64(values) => split(values, size, Piece::I64),
+            Self::U32(values) => split(values, size, Piece::U32),
+            Self::U8(values) => split(values, size, Piece::U8),
+        }
+    }
+}
+
+/// A piece of a buffer that one thread fills.
+pub(crate) enum Piece<'a> {
+    F64(&'a mut [f64]),
+    F32(&'a mut [f32]),
+    F16(&'a mut [f16]),
+    BF16(&'a mut [bf16]),
+    I64(&'a mut [i64]),
+    U32(&'a mut [u32]),
+    U8(&'a mut [u8]),
+}
+
+impl Piece<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::F64(values) => values.len(),
+            Self::F32(values) => values.len(),
+            Self::F16(values) => values.len(),
+            Self::BF16(values) => values.len(),
+            Self::I64(values) => values.len(),
+            Self::U32(values) => values.len(),
+            Self::U8(values) => values.len(),
+        }
+    }
+
+    /// Sets elements from `first` on to `values`, rounded; integers to the nearest, ties to even.
+    ///
+    /// # Errors
+    /// Gives the first value that an integer dtype cannot hold.
+    pub(crate) fn write(&mut self, first: usize, values: &[f64]) -> Result<(), f64> {
+        fn floats<T>(out: &mut [T], values: &[f64], round: impl Fn(f64) -> T) {
+            for (out, value) in out.iter_mut().zip(values) {
+                *out = round(*value);
+            }
+        }
+        fn integers<T>(out: &mut [T], values: &[f64], range: (f64, f64), cast: impl Fn(f64) -> T) -> Result<(), f64> {
+            for (out, value) in out.iter_mut().zip(values) {
+                let rounded = value.round_ties_even();
+                // Written so that not-a-number is out of range too.
+                if !(rounded >= range.0 && rounded < range.1) {
+                    return Err(*value);
+                }
+                *out = cast(rounded);
+            }
+            Ok(())
+        }
+        let end = first + values.len();
+        match self {
+            Self::F64(out) => out[first..end].copy_from_slice(values),
+            Self::F32(out) => floats(&mut out[first..end], values, |value| value as f32),
+            Self::F16(out) => floats(&mut out[first..end], values, f16::from_f64),
+            Self::BF16(out) => floats(&mut out[first..end], values, bf16::from_f64),
+            // The upper ends are exclusive: 2^63 is the first float64 that int64 lacks.
+            Self::I64(out) => {
+                integers(
+                    &mut out[first..end],
+                    values,
+                    (-9_223_372_036_854_775_808.0, 9_223_372_036_854_775_808.0),
+                    |v| v as i64,
+                )?;
+            }
+            Self::U32(out) => integers(&mut out[first..end], values, (0.0, 4_294_967_296.0), |v| v as u32)?,
+            Self::U8(out) => integers(&mut out[first..end], values, (0.0, 256.0), |v| v as u8)?,
+        }
+        Ok(())
+    }
+}

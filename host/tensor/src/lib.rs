@@ -1,0 +1,34 @@
+//! Model parameters: the named tensors of a model, arithmetic on whole models, and the files they come in.
+//!
+//! A [`Parameters`] is a [`Layout`] (ordered names, dtypes and shapes) and one block of values per tensor. A block
+//! is either mapped bytes of a safetensors file or storage that Candle owns; both are read in pieces that fit the
+//! cache, widened to float64, so arithmetic never needs a copy of a model to work on. Values are immutable, and
+//! cloning a model copies none of them.
+//!
+//! What is not here: no network, no plugins, no idea of rounds or clients. The only I/O is files of parameters, in
+//! [`formats`], which takes every byte of them for hostile.
+//!
+//! Computation runs on rayon's pool: the global one, or the one that a caller is installed in.
+
+mod accumulator;
+mod arithmetic;
+mod block;
+mod buffer;
+mod builder;
+mod dtype;
+mod error;
+pub mod formats;
+mod layout;
+mod mapping;
+mod order_statistics;
+mod parameters;
+mod reduction;
+mod work;
+
+pub use accumulator::Accumulator;
+pub use builder::Builder;
+pub use dtype::DType;
+pub use error::TensorError;
+pub use layout::{Layout, TensorType};
+pub use order_statistics::{median, squared_distances, trimmed_mean};
+pub use parameters::Parameters;
