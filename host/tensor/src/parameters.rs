@@ -86,6 +86,14 @@ impl Parameters {
         self.rounded_to(self.layout.with_dtypes(DType::widened))
     }
 
+    /// The same values, kept in exactly the dtypes of the layout: rounded now, not when they are written.
+    ///
+    /// # Errors
+    /// [`TensorError::Unrepresentable`] where an integer dtype cannot hold a value.
+    pub fn settled(&self) -> Result<Self, TensorError> {
+        self.rounded_to(self.layout.clone())
+    }
+
     /// The model that a round ends with: in the order of `global` and rounded to its dtypes.
     ///
     /// # Errors

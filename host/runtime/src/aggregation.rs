@@ -1,0 +1,260 @@
+//! A round of a session, run by a plugin.
+
+use std::collections::HashSet;
+
+use fedwit_tensor::{Layout, Parameters};
+use thiserror::Error;
+
+use crate::bindings::{aggregator, types};
+use crate::instance::Instance;
+use crate::plugin::Inner;
+use crate::{Digest, Fault, LogLine, PluginError, Refusal, Update};
+
+/// What a round begins with.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// Counts from 1.
+    pub number: u64,
+    /// The configuration of the plugin: a JSON object.
+    pub config: String,
+    /// The same whenever this round is repeated.
+    pub seed: u64,
+    /// The model that the round improves upon.
+    pub global_model: Parameters,
+    /// What the plugin returned from the session's last round.
+    pub state: Option<State>,
+}
+
+/// What an aggregator keeps from one round to the next.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Tensors by name, such as an optimiser's `momentum`.
+    pub parameters: Vec<(String, Parameters)>,
+    /// Anything else, in a form of the plugin's own.
+    pub bytes: Vec<u8>,
+}
+
+/// A share of a round's updates, folded.
+#[derive(Clone, Debug)]
+pub struct PartialAggregate {
+    /// The plugin that folded it, and the only one that can merge it.
+    pub plugin: Digest,
+    /// What it amounts to.
+    pub state: State,
+    /// The weight of the share.
+    pub weight: f64,
+    /// The clients whose updates it holds.
+    pub clients: HashSet<String>,
+}
+
+/// A measured value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// Unique within one outcome or one update.
+    pub name: String,
+    /// The value; possibly not finite.
+    pub value: f64,
+}
+
+/// What a round ends with.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The new global model, of exactly the old one's layout.
+    pub model: Parameters,
+    /// What to hand to the plugin in the next round.
+    pub state: Option<State>,
+    /// What the plugin measured.
+    pub metrics: Vec<Metric>,
+}
+
+/// Why an update was not added.
+#[derive(Debug, Error)]
+pub enum AddError {
+    /// The host did not let it through; the plugin never saw it, and the aggregation goes on.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The plugin rejected it, and goes on, or broke, and does not.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+}
+
+/// A round, or a share of one, on an instance of its own.
+///
+/// Every error but a [`Refusal`] and [`Fault::Rejected`] ends it: later calls give [`Fault::Ended`].
+pub struct Aggregation {
+    instance: Instance,
+    digest: Digest,
+    round: u64,
+    layout: Layout,
+    clients: HashSet<String>,
+}
+
+impl Aggregation {
+    pub(crate) fn begin(plugin: &Inner, round: Round) -> Result<Self, PluginError> {
+        const FUNCTION: &str = "begin";
+        let mut instance = Instance::new(plugin, FUNCTION)?;
+        let layout = round.global_model.layout().clone();
+        let global_model = instance.lend(FUNCTION, round.global_model)?;
+        let state = round.state.map(|state| instance.lend_state(FUNCTION, state)).transpose()?;
+        instance.begin(&aggregator::Context {
+            config: round.config,
+            round: round.number,
+            seed: round.seed,
+            global_model,
+            state: state.map(|(parameters, bytes)| aggregator::State { parameters, bytes }),
+        })?;
+        Ok(Self { instance, digest: plugin.digest, round: round.number, layout, clients: HashSet::new() })
+    }
+
+    /// Adds an update. It must be of this round, and the client's first.
+    ///
+    /// # Errors
+    /// [`AddError`]. On a refusal and on [`Fault::Rejected`] nothing has changed.
+    pub fn add(&mut self, update: Update) -> Result<(), AddError> {
+        const FUNCTION: &str = "add";
+        let (client, round) = (update.info.client.clone(), update.info.round);
+        if round != self.round {
+            return Err(AddError::Refused(Refusal::OtherRound { expected: self.round, found: round }));
+        }
+        if self.clients.contains(&client) {
+            return Err(AddError::Refused(Refusal::Repeated { client }));
+        }
+        self.layout.check(update.parameters.layout()).map_err(|error| AddError::Refused(Refusal::Tensors(error)))?;
+        let handle = self.instance.with_handles(FUNCTION, |state| state.lend_update(update, 0))?;
+        self.instance.add(handle)?;
+        self.clients.insert(client);
+        Ok(())
+    }
+
+    /// Hands up what was added and merged so far, for another instance to merge.
+    ///
+    /// # Errors
+    /// Whatever the plugin does wrong.
+    pub fn partial(mut self) -> Result<PartialAggregate, PluginError> {
+        const FUNCTION: &str = "partial";
+        let part = self.instance.partial()?;
+        let state = self.instance.take_state(FUNCTION, part.parameters, part.bytes)?;
+        let updates = self.clients.len() as u64;
+        if part.updates != updates {
+            let why = format!("it says that it holds {} updates, but {updates} were added", part.updates);
+            return Err(self.instance.error(FUNCTION, Fault::Answer(why)));
+        }
+        // An empty share weighs nothing; any other must weigh something that a mean can divide by.
+        if !part.weight.is_finite() || (part.weight > 0.0) != (updates > 0) {
+            let why = format!("{updates} updates have the weight {}", part.weight);
+            return Err(self.instance.error(FUNCTION, Fault::Answer(why)));
+        }
+        Ok(PartialAggregate { plugin: self.digest, state, weight: part.weight, clients: self.clients })
+    }
+
+    /// Takes in a share of this round that another instance of this plugin folded.
+    ///
+    /// # Errors
+    /// [`AddError`]. On a refusal and on [`Fault::Rejected`] nothing has changed.
+    pub fn merge(&mut self, part: PartialAggregate) -> Result<(), AddError> {
+        const FUNCTION: &str = "merge";
+        if part.plugin != self.digest {
+            return Err(self.instance.error(FUNCTION, Fault::ForeignShare(part.plugin.to_string())).into());
+        }
+        if let Some(client) = part.clients.intersection(&self.clients).next() {
+            return Err(AddError::Refused(Refusal::Repeated { client: client.clone() }));
+        }
+        let (parameters, bytes) = self.instance.lend_state(FUNCTION, part.state)?;
+        let updates = part.clients.len() as u64;
+        self.instance.merge(&aggregator::PartialAggregate { parameters, bytes, weight: part.weight, updates })?;
+        self.clients.extend(part.clients);
+        Ok(())
+    }
+
+    /// Makes the new global model.
+    ///
+    /// # Errors
+    /// [`Fault::Model`] if what the plugin made is not of the global model's tensors and shapes, cannot be cast back to
+    /// its dtypes, or is not finite; or whatever else the plugin does wrong.
+    pub fn finish(&mut self) -> Result<Outcome, PluginError> {
+        const FUNCTION: &str = "finish";
+        let aggregator::Outcome { model, state, metrics } = self.instance.finish()?;
+        let model = self.instance.with_handles(FUNCTION, |state| state.take_parameters(model))?;
+        let state = state
+            .map(|state| self.instance.take_state(FUNCTION, state.parameters, state.bytes))
+            .transpose()?;
+        let model = model.outcome(&self.layout).map_err(|error| self.instance.error(FUNCTION, Fault::Model(error)))?;
+        let metrics = checked_metrics(metrics).map_err(|why| self.instance.error(FUNCTION, Fault::Answer(why)))?;
+        Ok(Outcome { model, state, metrics })
+    }
+
+    /// How many updates were added and merged.
+    #[must_use]
+    pub fn updates(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// What the plugin wrote to its log since the last time this was asked.
+    #[must_use]
+    pub fn log(&mut self) -> Vec<LogLine> {
+        self.instance.state().log.take()
+    }
+}
+
+fn checked_metrics(metrics: Vec<types::Metric>) -> Result<Vec<Metric>, String> {
+    const MOST: usize = 256;
+    if metrics.len() > MOST {
+        return Err(format!("it has {} metrics, more than {MOST}", metrics.len()));
+    }
+    let mut names = HashSet::new();
+    let check = |types::Metric { name, value }| {
+        check_name(&name)?;
+        if names.insert(name.clone()) { Ok(Metric { name, value }) } else { Err(format!("it has `{name}` twice")) }
+    };
+    metrics.into_iter().map(check).collect()
+}
+
+/// Names of metrics and of parameters become parts of other names, and are shown.
+fn check_name(name: &str) -> Result<(), String> {
+    if (1..=64).contains(&name.len()) && !name.contains(|character: char| character.is_control() || character == '/') {
+        Ok(())
+    } else {
+        Err(format!("{name:.80?} is no name: 1 to 64 bytes without `/` and control characters are"))
+    }
+}
+
+/// Named parameters as they are handed to a plugin, and bytes.
+type Lent = (Vec<aggregator::NamedParameters>, Vec<u8>);
+
+impl Instance {
+    fn lend_state(&mut self, function: &'static str, state: State) -> Result<Lent, PluginError> {
+        let lend = |(name, parameters)| {
+            Ok(aggregator::NamedParameters { name, value: self.lend(function, parameters)? })
+        };
+        Ok((state.parameters.into_iter().map(lend).collect::<Result<_, PluginError>>()?, state.bytes))
+    }
+
+    /// Takes back what a plugin wants kept, in exactly the dtypes that it says, so that going on with it in this
+    /// process is the same as going on from a file.
+    fn take_state(
+        &mut self,
+        function: &'static str,
+        parameters: Vec<aggregator::NamedParameters>,
+        bytes: Vec<u8>,
+    ) -> Result<State, PluginError> {
+        let limit = self.limits().state_bytes;
+        if bytes.len() > limit {
+            let why = format!("it has {} bytes that are not tensors, more than {limit}", bytes.len());
+            return Err(self.error(function, Fault::Answer(why)));
+        }
+        let mut names = HashSet::new();
+        let mut taken = Vec::with_capacity(parameters.len());
+        for aggregator::NamedParameters { name, value } in parameters {
+            let value = self.with_handles(function, |state| state.take_parameters(value))?;
+            check_name(&name).map_err(|why| self.error(function, Fault::Answer(why)))?;
+            if !names.insert(name.clone()) {
+                return Err(self.error(function, Fault::Answer(format!("it has `{name}` twice"))));
+            }
+            let settled = value.settled().and_then(|value| value.check_finite().map(|()| value));
+            let settled =
+                settled.map_err(|error| self.error(function, Fault::Answer(format!("`{name}`: {error}"))))?;
+            taken.push((name, settled));
+        }
+        Ok(State { parameters: taken, bytes })
+    }
+}

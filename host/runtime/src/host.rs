@@ -1,0 +1,170 @@
+//! What a plugin's instance has on the host's side: its handles, and what it has used up.
+#![allow(unreachable_pub, reason = "the generated bindings re-export the types of handles, in a private module too")]
+
+mod log;
+mod order_statistics;
+mod tensors;
+mod types;
+mod updates;
+
+use fedwit_tensor::{Accumulator, Builder, Parameters, TensorError};
+use wasmtime::ResourceLimiter;
+use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
+
+use crate::clock::CallClock;
+use crate::log::PluginLog;
+use crate::update::Update;
+use crate::{Limit, Limits, bindings};
+
+/// Parameters behind a handle, and the bytes they were charged with.
+pub struct ParametersHandle {
+    pub(crate) parameters: Parameters,
+    charged: usize,
+}
+
+/// A builder behind a handle.
+pub struct BuilderHandle {
+    builder: Builder,
+    charged: usize,
+}
+
+/// An accumulator behind a handle.
+pub struct AccumulatorHandle {
+    accumulator: Accumulator,
+    charged: usize,
+}
+
+/// An update behind a handle.
+pub struct UpdateHandle {
+    update: Update,
+    /// How many global models have been made since the one that the client started from.
+    staleness: u32,
+}
+
+/// Why a host function did not do what it was asked to: the plugin's own mistake, which it is told of, or a limit,
+/// which ends the call.
+#[derive(Debug)]
+pub enum Failure {
+    /// Handed to the plugin as an error value.
+    Told(bindings::types::Error),
+    /// Ends the call.
+    Trap(wasmtime::Error),
+}
+
+impl From<TensorError> for Failure {
+    fn from(error: TensorError) -> Self {
+        Self::Told(bindings::types::Error::Failed(error.to_string()))
+    }
+}
+
+impl From<wasmtime::Error> for Failure {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Trap(error)
+    }
+}
+
+impl From<Limit> for Failure {
+    fn from(limit: Limit) -> Self {
+        Self::Trap(wasmtime::Error::new(limit))
+    }
+}
+
+/// The data of a plugin's store.
+pub(crate) struct HostState {
+    table: ResourceTable,
+    limits: Limits,
+    memory_bytes: usize,
+    table_elements: usize,
+    tensor_bytes: usize,
+    pub(crate) clock: CallClock,
+    pub(crate) log: PluginLog,
+}
+
+impl HostState {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            table,
+            limits: limits.clone(),
+            memory_bytes: 0,
+            table_elements: 0,
+            tensor_bytes: 0,
+            clock: CallClock::new(limits),
+            log: PluginLog::new(limits),
+        }
+    }
+
+    /// A handle to parameters that the host has made for reasons of its own, and charges nobody with.
+    pub(crate) fn lend_parameters(&mut self, parameters: Parameters) -> wasmtime::Result<Resource<ParametersHandle>> {
+        self.push(ParametersHandle { parameters, charged: 0 })
+    }
+
+    /// A handle to an update.
+    pub(crate) fn lend_update(&mut self, update: Update, staleness: u32) -> wasmtime::Result<Resource<UpdateHandle>> {
+        self.push(UpdateHandle { update, staleness })
+    }
+
+    /// Takes parameters back from the plugin.
+    pub(crate) fn take_parameters(&mut self, handle: Resource<ParametersHandle>) -> wasmtime::Result<Parameters> {
+        let handle = self.table.delete(handle)?;
+        self.release(handle.charged);
+        Ok(handle.parameters)
+    }
+
+    fn push<T: Send + 'static>(&mut self, value: T) -> wasmtime::Result<Resource<T>> {
+        self.table.push(value).map_err(|error| match error {
+            ResourceTableError::Full => wasmtime::Error::new(Limit::Handles { limit: self.limits.handles }),
+            other => other.into(),
+        })
+    }
+
+    /// Refuses work whose result would be too much to keep, before it is done.
+    fn afford(&self, bytes: usize) -> Result<(), Limit> {
+        let (wanted, limit) = (self.tensor_bytes.saturating_add(bytes), self.limits.tensor_bytes);
+        if wanted > limit { Err(Limit::TensorBytes { wanted, limit }) } else { Ok(()) }
+    }
+
+    fn charge(&mut self, bytes: usize) -> Result<(), Limit> {
+        self.afford(bytes)?;
+        self.tensor_bytes += bytes;
+        Ok(())
+    }
+
+    fn release(&mut self, bytes: usize) {
+        self.tensor_bytes = self.tensor_bytes.saturating_sub(bytes);
+    }
+
+    /// A handle to a result, which is charged with what it keeps in memory.
+    fn keep(&mut self, parameters: Parameters) -> Result<Resource<ParametersHandle>, Failure> {
+        let charged = parameters.heap_bytes();
+        self.charge(charged)?;
+        Ok(self.push(ParametersHandle { parameters, charged })?)
+    }
+
+    fn parameters(&self, handle: &Resource<ParametersHandle>) -> wasmtime::Result<&Parameters> {
+        Ok(&self.table.get(handle)?.parameters)
+    }
+}
+
+impl ResourceLimiter for HostState {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let limit = self.limits.memory_bytes;
+        if wanted > limit {
+            return Err(wasmtime::Error::new(Limit::Memory { wanted, limit }));
+        }
+        self.memory_bytes = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let limit = self.limits.table_elements;
+        if wanted > limit {
+            return Err(wasmtime::Error::new(Limit::Table { wanted, limit }));
+        }
+        self.table_elements = wanted;
+        Ok(true)
+    }
+}

@@ -1,0 +1,40 @@
+//! The functions of `tensors` that take many models at once.
+
+use fedwit_tensor::{Layout, Parameters, TensorError};
+use wasmtime::component::Resource;
+
+use super::{Failure, HostState, ParametersHandle};
+use crate::bindings::tensors;
+
+type Handles = Vec<Resource<ParametersHandle>>;
+
+impl tensors::Host for HostState {
+    fn median(&mut self, models: Handles) -> Result<Resource<ParametersHandle>, Failure> {
+        self.over_all(&models, fedwit_tensor::median)
+    }
+
+    fn trimmed_mean(&mut self, models: Handles, trim: f64) -> Result<Resource<ParametersHandle>, Failure> {
+        self.over_all(&models, |models| fedwit_tensor::trimmed_mean(models, trim))
+    }
+
+    fn squared_distances(&mut self, models: Handles) -> Result<Vec<f64>, Failure> {
+        Ok(fedwit_tensor::squared_distances(&self.all(&models)?)?)
+    }
+}
+
+impl HostState {
+    fn over_all(
+        &mut self,
+        models: &Handles,
+        of: impl FnOnce(&[&Parameters]) -> Result<Parameters, TensorError>,
+    ) -> Result<Resource<ParametersHandle>, Failure> {
+        let models = self.all(models)?;
+        self.afford(models.first().map_or(0, |model| Layout::widened_bytes(model.layout())))?;
+        let result = of(&models)?;
+        self.keep(result)
+    }
+
+    fn all(&self, models: &Handles) -> wasmtime::Result<Vec<&Parameters>> {
+        models.iter().map(|handle| self.parameters(handle)).collect()
+    }
+}

@@ -1,0 +1,82 @@
+//! What a plugin wrote to its log.
+
+use crate::{Limits, bindings};
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Steps inside a call.
+    Trace,
+    /// What helps the plugin's author.
+    Debug,
+    /// What a user of the plugin may want to know.
+    Info,
+    /// Something is unusual; the result stands.
+    Warn,
+    /// Something is wrong.
+    Error,
+}
+
+/// A line of a plugin's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: Level,
+    /// What it says; cut if it was too long. Control characters are escaped: a plugin does not write to terminals.
+    pub message: String,
+}
+
+/// The lines of one aggregation, up to a number of bytes.
+pub(crate) struct PluginLog {
+    lines: Vec<LogLine>,
+    line_limit: usize,
+    bytes_left: usize,
+    dropped: u64,
+}
+
+impl PluginLog {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { lines: Vec::new(), line_limit: limits.log_line_bytes, bytes_left: limits.log_bytes, dropped: 0 }
+    }
+
+    pub(crate) fn write(&mut self, level: bindings::log::Level, message: &str) {
+        // An empty line takes room too.
+        if self.bytes_left == 0 {
+            self.dropped += 1;
+            return;
+        }
+        let limit = self.line_limit.min(self.bytes_left);
+        let cut = &message[..message.floor_char_boundary(limit)];
+        self.bytes_left -= cut.len().max(64).min(self.bytes_left);
+        let mut line: String = cut
+            .chars()
+            .flat_map(|character| {
+                let escaped = character.is_control().then(|| character.escape_default());
+                let plain = escaped.is_none().then_some(character);
+                escaped.into_iter().flatten().chain(plain)
+            })
+            .collect();
+        if cut.len() < message.len() {
+            line.push_str(&format!(" [cut: {} of {} bytes]", cut.len(), message.len()));
+        }
+        let level = match level {
+            bindings::log::Level::Trace => Level::Trace,
+            bindings::log::Level::Debug => Level::Debug,
+            bindings::log::Level::Info => Level::Info,
+            bindings::log::Level::Warn => Level::Warn,
+            bindings::log::Level::Error => Level::Error,
+        };
+        self.lines.push(LogLine { level, message: line });
+    }
+
+    /// The lines so far, and a last one that says how many were dropped since.
+    pub(crate) fn take(&mut self) -> Vec<LogLine> {
+        let mut lines = std::mem::take(&mut self.lines);
+        if self.dropped > 0 {
+            let message = format!("{} further lines were dropped: the log is full", self.dropped);
+            lines.push(LogLine { level: Level::Warn, message });
+            self.dropped = 0;
+        }
+        lines
+    }
+}
