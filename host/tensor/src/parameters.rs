@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::block::Block;
 use crate::buffer::Buffer;
-use crate::{DType, Layout, TensorError, reduction, work};
+use crate::{DType, Layout, TensorError, TensorType, reduction, work};
 
 /// The named tensors of a model, or of anything shaped like one: a delta, a momentum, a mean.
 ///
@@ -171,6 +171,26 @@ impl Parameters {
             blocks[position] = Arc::clone(block);
         }
         Ok(Self::new(self.layout.clone(), blocks))
+    }
+
+    /// The same tensors under other names: `name(position, old)` gives the new ones.
+    ///
+    /// # Errors
+    /// [`TensorError::Duplicate`] if two would have one name.
+    pub fn renamed(&self, name: impl Fn(usize, &str) -> String) -> Result<Self, TensorError> {
+        let tensors = self.layout.tensors().iter().enumerate();
+        let renamed = tensors.map(|(position, tensor)| TensorType { name: name(position, &tensor.name), ..tensor.clone() });
+        Ok(Self::new(Layout::new(renamed.collect())?, self.blocks.clone()))
+    }
+
+    /// The tensors of all parts, one part after the other.
+    ///
+    /// # Errors
+    /// [`TensorError::Duplicate`] if a name is in two parts.
+    pub fn joined(parts: &[Self]) -> Result<Self, TensorError> {
+        let tensors = parts.iter().flat_map(|part| part.layout.tensors().iter().cloned()).collect();
+        let blocks = parts.iter().flat_map(|part| part.blocks.iter().cloned()).collect();
+        Ok(Self::new(Layout::new(tensors)?, blocks))
     }
 
     /// Little-endian bytes, in the tensor's dtype, of `count` elements from `first` on in row-major order.

@@ -1,0 +1,113 @@
+//! `fedwit aggregate`: a round over files.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use fedwit_runtime::{Aggregation, Level, Outcome, Plugin, Round, State, Update, UpdateInfo};
+use fedwit_tensor::Parameters;
+use fedwit_tensor::formats::{self, Expected};
+
+use crate::command_line::{AggregateArguments, ReadingArguments, UpdateArgument};
+use crate::model::seed;
+use crate::{plugins, state_file};
+
+/// Runs one round. Nothing is written unless all of it succeeded.
+pub(crate) fn run(arguments: &AggregateArguments) -> Result<()> {
+    if let Some(state) = &arguments.state {
+        ensure!(*state != arguments.out.path, "--state and --out both name {}", state.display());
+    }
+    let plugin = plugins::load(&arguments.plugin, &arguments.plugins)?;
+    let global = read_global(&arguments.global, &arguments.reading)?;
+    let saved = match &arguments.state {
+        Some(path) => state_file::read(path, &plugin, arguments.reading.limits())?,
+        None => None,
+    };
+    let number = arguments.round.unwrap_or_else(|| saved.as_ref().map_or(1, |saved| saved.round.saturating_add(1)));
+    let mut aggregation = plugin.begin(Round {
+        number,
+        config: arguments.config.clone(),
+        seed: arguments.seed,
+        global_model: global.clone(),
+        state: saved.map(|saved| saved.state),
+    })?;
+    let folded = fold(&mut aggregation, &arguments.updates, &global, number);
+    // Also, and above all, when something went wrong.
+    show_log(&mut aggregation, &plugin);
+    let outcome = folded?;
+    write(arguments, &plugin, number, &outcome)?;
+    report(arguments, &plugin, number, &outcome).context("writing to standard output")
+}
+
+fn read_global(path: &Path, reading: &ReadingArguments) -> Result<Parameters> {
+    let global = seed(path, reading)?.parameters;
+    global.check_finite().with_context(|| format!("global model {}", path.display()))?;
+    Ok(global)
+}
+
+/// Adds one update after the other, so that only one is in memory at a time.
+fn fold(
+    aggregation: &mut Aggregation,
+    updates: &[UpdateArgument],
+    global: &Parameters,
+    round: u64,
+) -> Result<Outcome> {
+    for argument in updates {
+        let path = argument.path.display();
+        let parameters = formats::read(&argument.path, &Expected::Layout(global.layout()), None)?.parameters;
+        // One file is one client, whatever its path is spelled like.
+        let client = std::fs::canonicalize(&argument.path).with_context(|| format!("{path}"))?.display().to_string();
+        let info = UpdateInfo { client, round, num_examples: argument.num_examples, metrics: Vec::new() };
+        let update = Update::checked(info, &parameters, global).with_context(|| format!("update {path}"))?;
+        aggregation.add(update).with_context(|| format!("update {path}"))?;
+    }
+    Ok(aggregation.finish()?)
+}
+
+fn show_log(aggregation: &mut Aggregation, plugin: &Plugin) {
+    let mut stderr = std::io::stderr().lock();
+    for line in aggregation.log() {
+        let level = match line.level {
+            Level::Trace => "trace",
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        };
+        // If standard error is gone there is nobody to tell.
+        let _ = writeln!(stderr, "{} {level}: {}", plugin.name(), line.message);
+    }
+}
+
+/// Both files are written whole before either takes its place. The model goes first: if the second rename fails, the
+/// same command again gives the same model, while the state on its own would be applied twice.
+fn write(arguments: &AggregateArguments, plugin: &Plugin, number: u64, outcome: &Outcome) -> Result<()> {
+    let model = formats::stage(&arguments.out.path, &outcome.model, arguments.out.format, &BTreeMap::new())?;
+    let nothing = State::default();
+    let state = arguments
+        .state
+        .as_deref()
+        .map(|path| state_file::stage(path, outcome.state.as_ref().unwrap_or(&nothing), plugin, number))
+        .transpose()?;
+    model.commit()?;
+    state.map_or(Ok(()), |state| Ok(state.commit()?))
+}
+
+fn report(arguments: &AggregateArguments, plugin: &Plugin, number: u64, outcome: &Outcome) -> std::io::Result<()> {
+    let examples: u128 = arguments.updates.iter().map(|update| u128::from(update.num_examples)).sum();
+    let mut stdout = std::io::stdout().lock();
+    writeln!(
+        stdout,
+        "{}: round {number} of {} updates on {examples} examples, by {} {} (sha256:{})",
+        arguments.out.path.display(),
+        arguments.updates.len(),
+        plugin.name(),
+        plugin.version(),
+        plugin.digest(),
+    )?;
+    for metric in &outcome.metrics {
+        writeln!(stdout, "  {} = {}", metric.name.escape_debug(), metric.value)?;
+    }
+    Ok(())
+}
