@@ -11,7 +11,8 @@ fn main() {
 }
 
 fn model(dtype: DType, seed: usize) -> Parameters {
-    let layout = Layout::new(vec![TensorType { name: "0".to_owned(), dtype, shape: vec![ELEMENTS] }]).expect("a layout");
+    let layout =
+        Layout::new(vec![TensorType { name: "0".to_owned(), dtype, shape: vec![ELEMENTS] }]).expect("a layout");
     let zeros = Builder::zeros(&layout).build();
     zeros.shifted(seed as f64 * 0.125 + 1.0).and_then(|model| model.settled()).expect("a model")
 }

@@ -11,7 +11,7 @@ use crate::DType;
 use crate::mapping::Mapping;
 
 /// Elements that are computed with at a time: some float64 buffers of this length fit the first-level cache.
-pub(crate) const BLOCK: usize = 2048;
+pub(crate) const BLOCK: usize = 1024;
 
 /// The values of one tensor in row-major order. Never written once made.
 pub(crate) enum Block {
@@ -108,7 +108,7 @@ impl Block {
     }
 }
 
-fn read_bytes(dtype: DType, bytes: &[u8], out: &mut [f64]) {
+pub(crate) fn read_bytes(dtype: DType, bytes: &[u8], out: &mut [f64]) {
     /// `from_le_bytes` of every element, which compiles to wide loads, whatever the alignment.
     fn each<const N: usize>(bytes: &[u8], out: &mut [f64], parse: impl Fn([u8; N]) -> f64) {
         for (out, bytes) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {

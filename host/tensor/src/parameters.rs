@@ -179,7 +179,8 @@ impl Parameters {
     /// [`TensorError::Duplicate`] if two would have one name.
     pub fn renamed(&self, name: impl Fn(usize, &str) -> String) -> Result<Self, TensorError> {
         let tensors = self.layout.tensors().iter().enumerate();
-        let renamed = tensors.map(|(position, tensor)| TensorType { name: name(position, &tensor.name), ..tensor.clone() });
+        let renamed =
+            tensors.map(|(position, tensor)| TensorType { name: name(position, &tensor.name), ..tensor.clone() });
         Ok(Self::new(Layout::new(renamed.collect())?, self.blocks.clone()))
     }
 

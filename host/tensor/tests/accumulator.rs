@@ -75,7 +75,11 @@ fn a_weight_that_a_mean_cannot_divide_by_is_refused_and_changes_nothing() {
 #[test]
 fn a_refused_value_leaves_neither_its_weight_nor_its_tensors() {
     let mut accumulator = folded(&[(floats(&[("a", &[1.0]), ("b", &[3.0])]), 1.0)]);
-    for misfit in [floats(&[("a", &[9.0])]), floats(&[("a", &[9.0]), ("b", &[9.0, 9.0])]), floats(&[("a", &[9.0]), ("c", &[9.0])])] {
+    for misfit in [
+        floats(&[("a", &[9.0])]),
+        floats(&[("a", &[9.0]), ("b", &[9.0, 9.0])]),
+        floats(&[("a", &[9.0]), ("c", &[9.0])]),
+    ] {
         accumulator.add(&misfit, 100.0).unwrap_err();
     }
     assert_eq!(accumulator.total_weight(), 1.0);

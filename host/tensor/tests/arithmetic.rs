@@ -99,7 +99,10 @@ fn operands_stay_what_they_were() {
     let copy = left.clone();
     left.plus(&right).unwrap();
     left.filled(9.0).unwrap();
-    assert_eq!((values(&left, "w"), values(&copy, "w"), values(&right, "w")), (vec![1.0, 2.0], vec![1.0, 2.0], vec![3.0, 4.0]));
+    assert_eq!(
+        (values(&left, "w"), values(&copy, "w"), values(&right, "w")),
+        (vec![1.0, 2.0], vec![1.0, 2.0], vec![3.0, 4.0])
+    );
 }
 
 #[test]
@@ -139,7 +142,9 @@ fn what_is_not_computed_with_stays_exact() {
 fn a_cast_that_cannot_hold_a_value_names_the_tensor() {
     let error = floats(&[("a", &[1.0]), ("b", &[256.0])]).cast(DType::U8).unwrap_err();
     assert_eq!(error, TensorError::Unrepresentable { name: "b".into(), value: 256.0, dtype: DType::U8 });
-    for (value, dtype) in [(-1.0, DType::U32), (4_294_967_296.0, DType::U32), (f64::NAN, DType::I64), (9.3e18, DType::I64)] {
+    for (value, dtype) in
+        [(-1.0, DType::U32), (4_294_967_296.0, DType::U32), (f64::NAN, DType::I64), (9.3e18, DType::I64)]
+    {
         assert!(of_dtype(DType::F64, &[value]).cast(dtype).is_err(), "{value} as {dtype}");
     }
     assert_eq!(values(&of_dtype(DType::F64, &[-0.4, 255.4]).cast(DType::U8).unwrap(), "w"), [0.0, 255.0]);

@@ -11,8 +11,7 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 fn a_fold_takes_its_accumulator_and_nothing_the_size_of_a_model() {
     const ELEMENTS: usize = 1_000_000;
     const MODEL_BYTES: usize = ELEMENTS * size_of::<f32>();
-    let layout =
-        Layout::new(vec![TensorType { name: "w".into(), dtype: DType::F32, shape: vec![ELEMENTS] }]).unwrap();
+    let layout = Layout::new(vec![TensorType { name: "w".into(), dtype: DType::F32, shape: vec![ELEMENTS] }]).unwrap();
     let zeros = fedwit_tensor::Builder::zeros(&layout).build();
     let updates: Vec<Parameters> = (0..10).map(|value| zeros.shifted(f64::from(value)).unwrap()).collect();
     // The pool's threads are made once.

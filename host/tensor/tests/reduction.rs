@@ -135,7 +135,11 @@ fn distances_of_nearby_models_keep_their_digits() {
     // In float32 the squares of these weights are 1e6 each and the distances some 1e-5: nothing would be left.
     let base: Vec<f64> = vec![1000.0; 3000];
     let near = |step: f64| base.iter().map(|value| value + step).collect::<Vec<_>>();
-    let models = [floats(&[("w", &base)]), floats(&[("w", &near(2.0_f64.powi(-13)))]), floats(&[("w", &near(-2.0_f64.powi(-12)))])];
+    let models = [
+        floats(&[("w", &base)]),
+        floats(&[("w", &near(2.0_f64.powi(-13)))]),
+        floats(&[("w", &near(-2.0_f64.powi(-12)))]),
+    ];
     let found = squared_distances(&models.iter().collect::<Vec<_>>()).unwrap();
     let distance = |step: f64| 3000.0 * step * step;
     let (a, b, c) = (distance(2.0_f64.powi(-13)), distance(2.0_f64.powi(-12)), distance(3.0 * 2.0_f64.powi(-13)));

@@ -5,7 +5,8 @@ use fedwit_tensor::{Builder, DType, Layout, Parameters, TensorType};
 
 /// A model of float32 tensors, all in one dimension.
 pub(crate) fn floats(tensors: &[(&str, &[f64])]) -> Parameters {
-    let tensors: Vec<_> = tensors.iter().map(|(name, values)| (*name, DType::F32, vec![values.len()], *values)).collect();
+    let tensors: Vec<_> =
+        tensors.iter().map(|(name, values)| (*name, DType::F32, vec![values.len()], *values)).collect();
     model(&tensors)
 }
 

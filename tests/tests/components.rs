@@ -1,0 +1,84 @@
+//! Files that are no plugins, and those that ask for what plugins do not get.
+
+use fedwit_runtime::{Limits, LoadError, Runtime};
+use fedwit_tests::{plugin, runtime};
+
+fn load(text: &str) -> LoadError {
+    let runtime = runtime(Limits::default());
+    // The engine takes the text format too, which keeps these components readable.
+    runtime.load("test", text.as_bytes()).unwrap_err()
+}
+
+#[test]
+fn every_shipped_plugin_says_what_it_is() {
+    let runtime = runtime(Limits::default());
+    for name in ["fedavg", "fedadagrad", "fedadam", "fedyogi"] {
+        let plugin = plugin(&runtime, name);
+        assert_eq!(plugin.name(), name);
+        assert!(plugin.mergeable() && !plugin.summary().is_empty(), "{name}");
+        let schema = plugin.config_schema();
+        assert_eq!(schema["type"], "object", "{name}: {schema}");
+        assert_eq!(schema["additionalProperties"], false, "{name}: {schema}");
+        for (key, property) in schema["properties"].as_object().unwrap() {
+            assert!(property["description"].is_string() && !property["default"].is_null(), "{name}, {key}: {property}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_webassembly_is_refused() {
+    for bytes in [&b""[..], b"text", b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0\xff\xff\xff\xff", &[0xff; 1000]] {
+        let error = runtime(Limits::default()).load("test", bytes).unwrap_err();
+        assert_eq!(error.code(), "PLUGIN_NOT_A_COMPONENT", "{bytes:?}: {error}");
+    }
+}
+
+#[test]
+fn a_component_that_is_too_large_is_refused_before_it_is_looked_at() {
+    let runtime = Runtime::new(Limits { component_bytes: 1000, ..Limits::default() }, None).unwrap();
+    let error = runtime.load("test", &[0; 1001]).unwrap_err();
+    assert!(matches!(error, LoadError::TooLarge { bytes: 1001, limit: 1000 }), "{error}");
+}
+
+#[test]
+fn a_component_that_wants_the_system_is_refused_by_the_name_of_what_it_wants() {
+    let error = load(r#"(component (import "wasi:filesystem/types@0.2.0" (instance)))"#);
+    assert!(matches!(&error, LoadError::Import(name) if name == "wasi:filesystem/types@0.2.0"), "{error}");
+}
+
+#[test]
+fn a_component_that_is_no_aggregator_is_refused() {
+    let error = load("(component)");
+    assert!(matches!(&error, LoadError::Export(name) if name == "fedwit:plugin/aggregator@0.1.0"), "{error}");
+}
+
+#[test]
+fn a_component_with_other_types_is_refused() {
+    let error = load(
+        r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $a (export "describe" (func $f)))
+            (export "fedwit:plugin/aggregator@0.1.0" (instance $a)))"#,
+    );
+    assert_eq!(error.code(), "PLUGIN_MISMATCH", "{error}");
+    let error = load(
+        r#"(component
+            (import "fedwit:plugin/log@0.1.0" (instance (export "write" (func (param "text" string)))))
+            (instance $a)
+            (export "fedwit:plugin/aggregator@0.1.0" (instance $a)))"#,
+    );
+    assert_eq!(error.code(), "PLUGIN_MISMATCH", "{error}");
+}
+
+#[test]
+fn a_component_whose_memory_is_too_large_from_the_start_is_refused() {
+    let runtime = Runtime::new(Limits { memory_bytes: 64 << 10, ..Limits::default() }, None).unwrap();
+    let limits = Limits::default();
+    let honest = fedwit_tests::plugin(&fedwit_tests::runtime(limits), "fedavg");
+    let path = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("plugins/fedavg.wasm");
+    let error = runtime.load("fedavg", &std::fs::read(path).unwrap()).unwrap_err();
+    assert_eq!(error.code(), "PLUGIN_LIMIT", "{error}");
+    assert_eq!(honest.name(), "fedavg");
+}
