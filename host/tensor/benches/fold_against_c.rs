@@ -93,7 +93,7 @@ fn model(layout: &Layout, update: usize) -> Result<Parameters> {
 
 fn fold(updates: &[Parameters], expected: f64) -> Result<Duration> {
     let start = Instant::now();
-    let mut accumulator = Accumulator::new(updates[0].layout());
+    let mut accumulator = Accumulator::new(updates[0].layout())?;
     for (update, parameters) in updates.iter().enumerate() {
         accumulator.add(parameters, (update + 1) as f64)?;
     }

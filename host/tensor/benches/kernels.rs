@@ -30,14 +30,14 @@ fn copy_of_the_bytes(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [DType::F64, DType::F32, DType::F16, DType::BF16])]
 fn accumulate(bencher: Bencher<'_, '_>, dtype: DType) {
     let model = model(dtype, 1);
-    let mut accumulator = Accumulator::new(model.layout());
+    let mut accumulator = Accumulator::new(model.layout()).expect("memory");
     bencher.counter(BytesCount::new(ELEMENTS * dtype.size())).bench_local(|| accumulator.add(&model, 1.0));
 }
 
 #[divan::bench]
 fn accumulate_delta(bencher: Bencher<'_, '_>) {
     let delta = model(DType::F32, 1).delta_from(&model(DType::F32, 2)).expect("a delta");
-    let mut accumulator = Accumulator::new(delta.layout());
+    let mut accumulator = Accumulator::new(delta.layout()).expect("memory");
     bencher.counter(bytes(2)).bench_local(|| accumulator.add(&delta, 1.0));
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::block::BLOCK;
-use crate::buffer::Buffer;
+use crate::block::{BLOCK, Block};
+use crate::mapping::Anonymous;
 use crate::work::PIECE;
-use crate::{Layout, Parameters, TensorError};
+use crate::{DType, Layout, Parameters, TensorError};
 
 /// A running weighted mean in float64, updated in place.
 ///
@@ -17,17 +17,20 @@ use crate::{Layout, Parameters, TensorError};
 /// float32 model; adding takes one pass over the value and no temporary.
 pub struct Accumulator {
     layout: Layout,
-    /// The mean of each tensor.
-    means: Vec<Vec<f64>>,
+    /// The mean of each tensor, one after the other.
+    means: Anonymous,
     total_weight: f64,
 }
 
 impl Accumulator {
     /// No values yet, for values of the names and shapes of `layout`.
-    #[must_use]
-    pub fn new(layout: &Layout) -> Self {
-        let means = layout.tensors().iter().map(|tensor| vec![0.0; tensor.elements()]).collect();
-        Self { layout: layout.clone(), means, total_weight: 0.0 }
+    ///
+    /// # Errors
+    /// [`TensorError::OutOfMemory`] if the system has none left to promise.
+    pub fn new(layout: &Layout) -> Result<Self, TensorError> {
+        let means = Anonymous::zeros(layout.elements())
+            .map_err(|_| TensorError::OutOfMemory { bytes: Self::bytes_for(layout) })?;
+        Ok(Self { layout: layout.clone(), means, total_weight: 0.0 })
     }
 
     /// Bytes that the mean of such values takes while it runs.
@@ -63,17 +66,22 @@ impl Accumulator {
         }
         let positions = self.layout.positions_in(value.layout())?;
 
+        // The first value is the mean. It is written without reading what was there: reading fresh memory before
+        // writing it would have the system map each page twice.
+        let first = self.total_weight == 0.0;
         let rate = weight / total_weight;
-        let pieces: Vec<_> = self
-            .means
-            .iter_mut()
-            .zip(positions)
-            .flat_map(|(means, tensor)| {
-                means.chunks_mut(PIECE).enumerate().map(move |(index, piece)| (tensor, index * PIECE, piece))
-            })
-            .collect();
+        let mut rest = self.means.values();
+        let mut pieces = Vec::new();
+        for (tensor, position) in self.layout.tensors().iter().zip(positions) {
+            let means = rest.split_off_mut(..tensor.elements()).unwrap_or_default();
+            pieces.extend(means.chunks_mut(PIECE).enumerate().map(|(index, piece)| (position, index * PIECE, piece)));
+        }
         pieces.into_par_iter().for_each(|(tensor, start, means)| {
             let block = value.block(tensor);
+            if first {
+                block.read(start, means);
+                return;
+            }
             let mut scratch = [0.0; BLOCK];
             for (index, means) in means.chunks_mut(BLOCK).enumerate() {
                 let values = &mut scratch[..means.len()];
@@ -95,7 +103,15 @@ impl Accumulator {
         if self.total_weight == 0.0 {
             return Err(TensorError::NoValues);
         }
-        let blocks = self.means.into_iter().map(|means| Arc::new(Buffer::F64(means).into_block())).collect();
+        let means = self.means.into_mapping();
+        let mut start = 0;
+        let blocks = self.layout.tensors().iter().map(|tensor| {
+            let end = start + tensor.elements() * size_of::<f64>();
+            let bytes = means.part(start..end);
+            start = end;
+            Arc::new(Block::Mapped { bytes, dtype: DType::F64 })
+        });
+        let blocks = blocks.collect();
         Ok(Parameters::new(self.layout, blocks))
     }
 }

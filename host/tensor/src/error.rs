@@ -35,6 +35,8 @@ pub enum TensorError {
     TotalWeight,
     #[error("a mean of no values")]
     NoValues,
+    #[error("the system has no {bytes} bytes of memory left")]
+    OutOfMemory { bytes: usize },
     #[error("no models to compare")]
     NoModels,
     #[error("{low} to {high} is no interval to clamp to")]

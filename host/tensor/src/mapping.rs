@@ -1,4 +1,4 @@
-//! Files mapped into memory.
+//! Files mapped into memory, and memory that is mapped without a file.
 #![allow(unsafe_code, reason = "mapping a file is unsafe: its bytes are shared with whoever writes the file")]
 
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 
 /// A range of a mapped file. Cheap to clone; the mapping lives as long as any part of it.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub(crate) struct Mapping {
 
 enum Bytes {
     File(Mmap),
+    /// What was [`Anonymous`].
+    Anonymous(MmapMut),
     Memory(Vec<u8>),
 }
 
@@ -54,7 +56,7 @@ impl Mapping {
     pub(crate) fn heap_bytes(&self) -> usize {
         match &*self.bytes {
             Bytes::File(_) => 0,
-            Bytes::Memory(_) => self.range.len(),
+            Bytes::Anonymous(_) | Bytes::Memory(_) => self.range.len(),
         }
     }
 }
@@ -65,8 +67,49 @@ impl Deref for Mapping {
     fn deref(&self) -> &[u8] {
         let all: &[u8] = match &*self.bytes {
             Bytes::File(map) => map,
+            Bytes::Anonymous(map) => map,
             Bytes::Memory(bytes) => bytes,
         };
         &all[self.range.clone()]
+    }
+}
+
+/// Float64 values in memory straight from the system: zeros that take no memory until they are written, and in large
+/// pages where there are any, so that the first pass over them does not wait for thousands of small ones.
+pub(crate) struct Anonymous {
+    map: Option<MmapMut>,
+}
+
+impl Anonymous {
+    /// Zeros.
+    pub(crate) fn zeros(elements: usize) -> io::Result<Self> {
+        if elements == 0 {
+            return Ok(Self { map: None });
+        }
+        let map = MmapMut::map_anon(elements * size_of::<f64>())?;
+        // Without large pages it is only slower.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Ok(Self { map: Some(map) })
+    }
+
+    /// Mappings begin at a page, so their bytes are aligned for any element.
+    pub(crate) fn values(&mut self) -> &mut [f64] {
+        self.map.as_mut().map_or(&mut [], |map| bytemuck::cast_slice_mut(map))
+    }
+
+    /// The values as little-endian bytes, where they are. From now on they do not change.
+    pub(crate) fn into_mapping(mut self) -> Mapping {
+        // On the machines that fedwit is built for this is nothing at all.
+        for value in self.values().iter_mut().filter(|_| cfg!(target_endian = "big")) {
+            *value = f64::from_bits(value.to_bits().to_le());
+        }
+        match self.map {
+            Some(map) => {
+                let range = 0..map.len();
+                Mapping { bytes: Arc::new(Bytes::Anonymous(map)), range }
+            }
+            None => Mapping::of_memory(Vec::new()),
+        }
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use support::{floats, model, noise, of_dtype, values};
 
 fn folded(updates: &[(Parameters, f64)]) -> Accumulator {
-    let mut accumulator = Accumulator::new(updates[0].0.layout());
+    let mut accumulator = Accumulator::new(updates[0].0.layout()).unwrap();
     for (value, weight) in updates {
         accumulator.add(value, *weight).unwrap();
     }
@@ -21,7 +21,7 @@ fn ten_thousand_updates_stay_within_a_millionth_of_the_exact_mean() {
     let mut sums = vec![Exact::default(); ELEMENTS];
     let mut total = Exact::default();
     let layout = floats(&[("w", &[0.0; ELEMENTS])]).layout().clone();
-    let mut accumulator = Accumulator::new(&layout);
+    let mut accumulator = Accumulator::new(&layout).unwrap();
     for update in 0..10_000_u32 {
         // Weights over six magnitudes: a float32 sum of products would lose the small ones.
         let weight = f64::from(1 + update % 1_000_003).powi(2) % 1e6 + 1.0;
@@ -89,7 +89,7 @@ fn a_refused_value_leaves_neither_its_weight_nor_its_tensors() {
 
 #[test]
 fn a_mean_of_nothing_is_refused() {
-    let accumulator = Accumulator::new(floats(&[("w", &[1.0])]).layout());
+    let accumulator = Accumulator::new(floats(&[("w", &[1.0])]).layout()).unwrap();
     assert_eq!(accumulator.mean().unwrap_err(), TensorError::NoValues);
 }
 
@@ -139,7 +139,7 @@ proptest! {
         let rotation = rotation.index(updates.len());
         updates.rotate_left(rotation);
         updates.reverse();
-        let mut merged = Accumulator::new(&layout);
+        let mut merged = Accumulator::new(&layout).unwrap();
         for share in 0..shares {
             let share: Vec<_> = updates.iter().skip(share).step_by(shares).cloned().collect();
             if !share.is_empty() {

@@ -26,20 +26,21 @@ fn a_fold_takes_its_accumulator_and_nothing_the_size_of_a_model() {
         peak
     };
     let of_models = peak(&mut || {
-        let mut accumulator = Accumulator::new(&layout);
+        let mut accumulator = Accumulator::new(&layout).unwrap();
         for update in &updates {
             accumulator.add(update, 1.0).unwrap();
         }
         accumulator.mean().unwrap()
     });
     let of_deltas = peak(&mut || {
-        let mut accumulator = Accumulator::new(&layout);
+        let mut accumulator = Accumulator::new(&layout).unwrap();
         for update in &updates {
             accumulator.add(&update.delta_from(&zeros).unwrap(), 1.0).unwrap();
         }
         accumulator.mean().unwrap()
     });
+    // The mean itself, asked for above, is not the allocator's.
     for found in [of_models, of_deltas] {
-        assert!(found < 2 * MODEL_BYTES + MODEL_BYTES / 10, "{found} bytes for models of {MODEL_BYTES}");
+        assert!(found < MODEL_BYTES / 10, "{found} bytes for models of {MODEL_BYTES}");
     }
 }

@@ -198,7 +198,9 @@ impl tensors::HostAccumulator for HostState {
         let layout = self.parameters(&like)?.layout().clone();
         let charged = Accumulator::bytes_for(&layout);
         self.charge(charged).map_err(wasmtime::Error::new)?;
-        self.push(AccumulatorHandle { accumulator: Accumulator::new(&layout), charged })
+        // A constructor has no error to give: this ends the call.
+        let accumulator = Accumulator::new(&layout).map_err(wasmtime::Error::new)?;
+        self.push(AccumulatorHandle { accumulator, charged })
     }
 
     fn add(&mut self, handle: Resource<AccumulatorHandle>, value: Handle, weight: f64) -> Result<(), Failure> {
