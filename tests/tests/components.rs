@@ -76,7 +76,7 @@ fn a_component_with_other_types_is_refused() {
 fn a_component_whose_memory_is_too_large_from_the_start_is_refused() {
     let runtime = Runtime::new(Limits { memory_bytes: 64 << 10, ..Limits::default() }, None).unwrap();
     let limits = Limits::default();
-    let honest = fedwit_tests::plugin(&fedwit_tests::runtime(limits), "fedavg");
+    let honest = plugin(&fedwit_tests::runtime(limits), "fedavg");
     let path = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("plugins/fedavg.wasm");
     let error = runtime.load("fedavg", &std::fs::read(path).unwrap()).unwrap_err();
     assert_eq!(error.code(), "PLUGIN_LIMIT", "{error}");

@@ -93,7 +93,11 @@ fn recursing_without_end_is_stopped() {
 
 #[test]
 fn allocating_without_end_is_stopped() {
-    each("allocate", &FUNCTIONS, |fault| matches!(fault, Fault::Limit(Limit::Memory { limit, .. }) if *limit == 32 << 20));
+    each(
+        "allocate",
+        &FUNCTIONS,
+        |fault| matches!(fault, Fault::Limit(Limit::Memory { limit, .. }) if *limit == 32 << 20),
+    );
 }
 
 #[test]
@@ -131,6 +135,11 @@ fn a_model_that_cannot_be_the_next_one_is_refused() {
 #[test]
 fn state_that_is_too_long_is_refused() {
     each("huge-state", &["partial", "finish"], |fault| matches!(fault, Fault::Answer(_)));
+}
+
+#[test]
+fn state_that_is_not_finite_is_refused() {
+    each("poisoned-state", &["finish"], |fault| matches!(fault, Fault::Answer(why) if why.contains("`poison`")));
 }
 
 #[test]

@@ -108,7 +108,8 @@ fn a_client_counts_once_in_a_round_also_across_shares() {
     let plugin = load("fedavg");
     let mut aggregation = begin(&plugin, &global);
     aggregation.add(updates[0].clone()).unwrap();
-    let repeated = |error: AddError| matches!(error, AddError::Refused(Refusal::Repeated { client }) if client == "client-0");
+    let repeated =
+        |error: AddError| matches!(error, AddError::Refused(Refusal::Repeated { client }) if client == "client-0");
     assert!(repeated(aggregation.add(updates[0].clone()).unwrap_err()));
     let mut part = begin(&plugin, &global);
     part.add(updates[0].clone()).unwrap();
@@ -160,7 +161,8 @@ fn an_update_that_the_plugin_rejects_leaves_no_weight() {
     let global = model(DType::F32, &[0.0]);
     let plugin = load("misbehaving");
     // Rejects what comes from a client of that name, and is a plain mean of all others.
-    let mut aggregation = plugin.begin(round(&global, r#"{"mischief": "reject", "in": "add", "client": "bad"}"#)).unwrap();
+    let mut aggregation =
+        plugin.begin(round(&global, r#"{"mischief": "reject", "in": "add", "client": "bad"}"#)).unwrap();
     aggregation.add(update("good", 10, &model(DType::F32, &[1.0]), &global)).unwrap();
     let error = aggregation.add(update("bad", 1_000_000, &model(DType::F32, &[9.0]), &global)).unwrap_err();
     let AddError::Plugin(error) = error else { panic!("{error}") };
@@ -205,7 +207,11 @@ fn a_plugin_goes_on_from_the_state_it_returned_and_from_no_other() {
         lacking.parameters.pop();
         assert!(matches!(step(&plugin, Some(lacking)).unwrap_err().fault, Fault::Failed(_)), "{name}");
         let misfit: State = State {
-            parameters: state.parameters.iter().map(|(name, _)| (name.clone(), model(DType::F32, &[0.0, 0.0]))).collect(),
+            parameters: state
+                .parameters
+                .iter()
+                .map(|(name, _)| (name.clone(), model(DType::F32, &[0.0, 0.0])))
+                .collect(),
             ..state
         };
         assert!(matches!(step(&plugin, Some(misfit)).unwrap_err().fault, Fault::Failed(_)), "{name}");

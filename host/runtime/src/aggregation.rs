@@ -175,9 +175,7 @@ impl Aggregation {
         const FUNCTION: &str = "finish";
         let aggregator::Outcome { model, state, metrics } = self.instance.finish()?;
         let model = self.instance.with_handles(FUNCTION, |state| state.take_parameters(model))?;
-        let state = state
-            .map(|state| self.instance.take_state(FUNCTION, state.parameters, state.bytes))
-            .transpose()?;
+        let state = state.map(|state| self.instance.take_state(FUNCTION, state.parameters, state.bytes)).transpose()?;
         let model = model.outcome(&self.layout).map_err(|error| self.instance.error(FUNCTION, Fault::Model(error)))?;
         let metrics = checked_metrics(metrics).map_err(|why| self.instance.error(FUNCTION, Fault::Answer(why)))?;
         Ok(Outcome { model, state, metrics })
@@ -223,9 +221,8 @@ type Lent = (Vec<aggregator::NamedParameters>, Vec<u8>);
 
 impl Instance {
     fn lend_state(&mut self, function: &'static str, state: State) -> Result<Lent, PluginError> {
-        let lend = |(name, parameters)| {
-            Ok(aggregator::NamedParameters { name, value: self.lend(function, parameters)? })
-        };
+        let lend =
+            |(name, parameters)| Ok(aggregator::NamedParameters { name, value: self.lend(function, parameters)? });
         Ok((state.parameters.into_iter().map(lend).collect::<Result<_, PluginError>>()?, state.bytes))
     }
 
@@ -251,8 +248,7 @@ impl Instance {
                 return Err(self.error(function, Fault::Answer(format!("it has `{name}` twice"))));
             }
             let settled = value.settled().and_then(|value| value.check_finite().map(|()| value));
-            let settled =
-                settled.map_err(|error| self.error(function, Fault::Answer(format!("`{name}`: {error}"))))?;
+            let settled = settled.map_err(|error| self.error(function, Fault::Answer(format!("`{name}`: {error}"))))?;
             taken.push((name, settled));
         }
         Ok(State { parameters: taken, bytes })

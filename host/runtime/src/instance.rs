@@ -50,12 +50,8 @@ impl Instance {
                 }
             }
         });
-        let error = |fault| PluginError {
-            plugin: plugin.name.clone(),
-            version: plugin.version.clone(),
-            function,
-            fault,
-        };
+        let error =
+            |fault| PluginError { plugin: plugin.name.clone(), version: plugin.version.clone(), function, fault };
         let _watch = start(&mut store, &plugin.runtime);
         let bindings = plugin.pre.instantiate(&mut store).map_err(|trap| error(fault(&trap, limits)))?;
         Ok(Self {

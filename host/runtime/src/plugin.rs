@@ -63,8 +63,7 @@ impl Plugin {
         check_names(runtime, &component)?;
         let instance_pre =
             shared.linker.instantiate_pre(&component).map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
-        let pre =
-            AggregatorPluginPre::new(instance_pre).map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
+        let pre = AggregatorPluginPre::new(instance_pre).map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
 
         let unnamed = Inner {
             runtime: runtime.clone(),
@@ -161,7 +160,9 @@ fn checked_name(name: String) -> Result<String, LoadError> {
     if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
         Ok(name)
     } else {
-        Err(LoadError::Description(format!("the name {name:.80?} is not 1 to 64 lower-case letters, digits and hyphens")))
+        Err(LoadError::Description(format!(
+            "the name {name:.80?} is not 1 to 64 lower-case letters, digits and hyphens"
+        )))
     }
 }
 
@@ -170,7 +171,9 @@ fn checked_version(version: String) -> Result<String, LoadError> {
     if (1..=64).contains(&version.len()) && version.chars().all(allowed) {
         Ok(version)
     } else {
-        Err(LoadError::Description(format!("the version {version:.80?} is not 1 to 64 letters, digits, `.`, `-` and `+`")))
+        Err(LoadError::Description(format!(
+            "the version {version:.80?} is not 1 to 64 letters, digits, `.`, `-` and `+`"
+        )))
     }
 }
 

@@ -26,10 +26,8 @@ struct State {
 
 impl Ticker {
     pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State { running_calls: 0, ended: false }),
-            changed: Condvar::new(),
-        });
+        let shared =
+            Arc::new(Shared { state: Mutex::new(State { running_calls: 0, ended: false }), changed: Condvar::new() });
         let ticker = Self { shared: Arc::clone(&shared) };
         let engine = engine.weak();
         // The thread holds no `Ticker`, or it would keep itself alive.

@@ -47,12 +47,7 @@ fn read_global(path: &Path, reading: &ReadingArguments) -> Result<Parameters> {
 }
 
 /// Adds one update after the other, so that only one is in memory at a time.
-fn fold(
-    aggregation: &mut Aggregation,
-    updates: &[UpdateArgument],
-    global: &Parameters,
-    round: u64,
-) -> Result<Outcome> {
+fn fold(aggregation: &mut Aggregation, updates: &[UpdateArgument], global: &Parameters, round: u64) -> Result<Outcome> {
     for argument in updates {
         let path = argument.path.display();
         let parameters = formats::read(&argument.path, &Expected::Layout(global.layout()), None)?.parameters;

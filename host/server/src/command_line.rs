@@ -142,7 +142,9 @@ impl FromStr for UpdateArgument {
             return Err("there is no file before `=`".to_owned());
         }
         match examples.parse() {
-            Ok(0) | Err(_) => Err(format!("`{examples}` is no number of examples: it must be a whole number of at least 1")),
+            Ok(0) | Err(_) => {
+                Err(format!("`{examples}` is no number of examples: it must be a whole number of at least 1"))
+            }
             Ok(num_examples) => Ok(Self { path: path.into(), num_examples }),
         }
     }

@@ -47,8 +47,13 @@ fn as_json(model: &ReadModel) -> String {
 
 fn as_text(model: &ReadModel) -> String {
     let layout = model.parameters.layout();
-    let mut lines =
-        vec![format!("{}: {} tensors, {} parameters, {} bytes", model.format, layout.tensors().len(), layout.elements(), layout.bytes())];
+    let mut lines = vec![format!(
+        "{}: {} tensors, {} parameters, {} bytes",
+        model.format,
+        layout.tensors().len(),
+        layout.elements(),
+        layout.bytes()
+    )];
     // Names come from the file: what a terminal would obey is escaped.
     let names: Vec<String> = layout.tensors().iter().map(|tensor| tensor.name.escape_debug().to_string()).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0);

@@ -60,7 +60,12 @@ fn installed(folders: &[PathBuf]) -> String {
 fn default_folders() -> Vec<PathBuf> {
     let binary = std::env::current_exe().ok();
     let folder = binary.as_deref().and_then(Path::parent);
-    folder.into_iter().flat_map(|folder| [Some(folder), folder.parent()]).flatten().map(|folder| folder.join("plugins")).collect()
+    folder
+        .into_iter()
+        .flat_map(|folder| [Some(folder), folder.parent()])
+        .flatten()
+        .map(|folder| folder.join("plugins"))
+        .collect()
 }
 
 /// Compiled plugins may always be thrown away, so they lie where the system keeps such things.

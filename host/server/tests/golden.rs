@@ -116,7 +116,10 @@ fn check(algorithm: &str) {
 }
 
 fn sum(model: &Tensors, delta: &Tensors) -> Tensors {
-    let add = |((name, shape, values), (other, _, deltas)): (&(String, Vec<usize>, Vec<f64>), &(String, Vec<usize>, Vec<f64>))| {
+    let add = |((name, shape, values), (other, _, deltas)): (
+        &(String, Vec<usize>, Vec<f64>),
+        &(String, Vec<usize>, Vec<f64>),
+    )| {
         assert_eq!(name, other);
         (name.clone(), shape.clone(), values.iter().zip(deltas).map(|(value, delta)| value + delta).collect())
     };

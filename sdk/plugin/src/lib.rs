@@ -1,1 +1,98 @@
-//! Being built.
+//! What the author of a fedwit plugin depends on.
+//!
+//! A plugin is a WebAssembly component that decides; the host computes. Implement [`Aggregator`], [`export!`] it, and
+//! build the crate as a `cdylib` for `wasm32-unknown-unknown`:
+//!
+//! ```
+//! use fedwit_plugin::{Aggregator, Context, Error, MeanDelta, Outcome, Parameters, PartialAggregate, Update};
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//!
+//! /// The parameters of the session, with their defaults.
+//! #[derive(Deserialize, JsonSchema)]
+//! #[serde(deny_unknown_fields, default)]
+//! struct Config {
+//!     /// How far to go along the mean delta.
+//!     learning_rate: f64,
+//! }
+//!
+//! impl Default for Config {
+//!     fn default() -> Self {
+//!         Self { learning_rate: 1.0 }
+//!     }
+//! }
+//!
+//! struct Mean {
+//!     config: Config,
+//!     global_model: Parameters,
+//!     mean: MeanDelta,
+//! }
+//!
+//! impl Aggregator for Mean {
+//!     const NAME: &'static str = "mean";
+//!     const SUMMARY: &'static str = "Goes along the mean of the clients' deltas.";
+//!     type Config = Config;
+//!
+//!     fn begin(config: Config, context: Context) -> Result<Self, Error> {
+//!         fedwit_plugin::config::positive("learning_rate", config.learning_rate)?;
+//!         let mean = MeanDelta::new(&context.global_model);
+//!         Ok(Self { config, global_model: context.global_model, mean })
+//!     }
+//!
+//!     fn add(&mut self, update: Update) -> Result<(), Error> {
+//!         self.mean.add(&update, update.info().num_examples as f64)
+//!     }
+//!
+//!     fn partial(self) -> Result<PartialAggregate, Error> {
+//!         self.mean.partial()
+//!     }
+//!
+//!     fn merge(&mut self, part: PartialAggregate) -> Result<(), Error> {
+//!         self.mean.merge(part)
+//!     }
+//!
+//!     fn finish(self) -> Result<Outcome, Error> {
+//!         let delta = self.mean.finish()?;
+//!         let model = self.global_model.plus(&delta.scaled(self.config.learning_rate)?)?;
+//!         Ok(Outcome { model, state: None, metrics: vec![] })
+//!     }
+//! }
+//!
+//! fedwit_plugin::export!(Mean);
+//! ```
+//!
+//! The same code runs under a plain `cargo test`: for every other target than WebAssembly, [`Parameters`],
+//! [`Accumulator`], [`Builder`] and [`Update`] are doubles that compute in memory and keep the host's rules, and
+//! `testing` makes them.
+//!
+//! What each function does and what must hold is written in the WIT files of `fedwit:plugin`, the manual for authors in
+//! any language; the names here are theirs.
+
+mod aggregator;
+#[doc(hidden)]
+pub mod bindings;
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod component;
+pub mod config;
+#[cfg(not(target_arch = "wasm32"))]
+mod double;
+mod export;
+pub mod instance;
+pub mod log;
+mod mean_delta;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+
+pub use aggregator::{Aggregator, Context, NamedParameters, Outcome, PartialAggregate, State};
+pub use bindings::fedwit::plugin::types::{Dtype as DType, Error, Metric, TensorType};
+pub use bindings::fedwit::plugin::updates::UpdateInfo;
+pub use mean_delta::MeanDelta;
+
+#[cfg(target_arch = "wasm32")]
+pub use bindings::fedwit::plugin::{
+    tensors::{Accumulator, Builder, Parameters, median, squared_distances, trimmed_mean},
+    updates::Update,
+};
+#[cfg(not(target_arch = "wasm32"))]
+pub use double::{Accumulator, Builder, Parameters, Update, median, squared_distances, trimmed_mean};

@@ -43,7 +43,8 @@ impl Bench {
     /// Writes a model in the format of the name's ending.
     pub(crate) fn write(&self, name: &str, dtype: DType, tensors: &Tensors) {
         let path = self.path(name);
-        formats::write(&path, &parameters(dtype, tensors), Format::from_ending(&path).unwrap(), &BTreeMap::new()).unwrap();
+        formats::write(&path, &parameters(dtype, tensors), Format::from_ending(&path).unwrap(), &BTreeMap::new())
+            .unwrap();
     }
 
     /// The dtypes of a model file, and its values in float64.
@@ -78,8 +79,11 @@ impl Run {
 }
 
 pub(crate) fn parameters(dtype: DType, tensors: &Tensors) -> Parameters {
-    let kinds =
-        tensors.iter().map(|(name, shape, _)| TensorType { name: name.clone(), dtype: DType::F64, shape: shape.clone() });
+    let kinds = tensors.iter().map(|(name, shape, _)| TensorType {
+        name: name.clone(),
+        dtype: DType::F64,
+        shape: shape.clone(),
+    });
     let mut builder = Builder::zeros(&Layout::new(kinds.collect()).unwrap());
     for (name, _, values) in tensors {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();

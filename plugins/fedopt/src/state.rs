@@ -1,0 +1,60 @@
+//! What an optimiser remembers: its momentum and its second moment.
+
+use fedwit_plugin::{Error, NamedParameters, Parameters, State};
+
+const MOMENTUM: &str = "momentum";
+const SECOND_MOMENT: &str = "second_moment";
+
+/// The state to hand back.
+pub(crate) fn kept(momentum: Parameters, second_moment: Parameters) -> State {
+    let named = |name: &str, value| NamedParameters { name: name.to_owned(), value };
+    State { parameters: vec![named(MOMENTUM, momentum), named(SECOND_MOMENT, second_moment)], bytes: Vec::new() }
+}
+
+/// Momentum and second moment of a state that was handed back, if they are those of such a model.
+pub(crate) fn restored(state: State, global_model: &Parameters) -> Result<(Parameters, Parameters), Error> {
+    let (mut momentum, mut second_moment) = (None, None);
+    for NamedParameters { name, value } in state.parameters {
+        let place = match name.as_str() {
+            MOMENTUM => &mut momentum,
+            SECOND_MOMENT => &mut second_moment,
+            other => return Err(Error::Failed(format!("the state has `{other}`, which is not this optimiser's"))),
+        };
+        check(&name, &value, global_model)?;
+        *place = Some(value);
+    }
+    if !state.bytes.is_empty() {
+        return Err(Error::Failed("the state has bytes, but this optimiser keeps none".to_owned()));
+    }
+    let lacks = |name: &str| Error::Failed(format!("the state lacks `{name}`"));
+    Ok((momentum.ok_or_else(|| lacks(MOMENTUM))?, second_moment.ok_or_else(|| lacks(SECOND_MOMENT))?))
+}
+
+/// Whether a part of the state has the names and shapes of the model, which arithmetic would find out only after the
+/// clients have done their work.
+fn check(set: &str, found: &Parameters, global_model: &Parameters) -> Result<(), Error> {
+    let (found, expected) = (found.layout(), global_model.layout());
+    for tensor in &expected {
+        let same = found.iter().find(|other| other.name == tensor.name);
+        match same {
+            Some(same) if same.shape == tensor.shape => {}
+            Some(same) => {
+                let why = format!(
+                    "`{set}` of the state has tensor `{}` of shape {:?}, but the model's has shape {:?}",
+                    tensor.name, same.shape, tensor.shape
+                );
+                return Err(Error::Failed(why));
+            }
+            None => return Err(Error::Failed(format!("`{set}` of the state lacks tensor `{}`", tensor.name))),
+        }
+    }
+    if found.len() == expected.len() {
+        Ok(())
+    } else {
+        Err(Error::Failed(format!(
+            "`{set}` of the state has {} tensors, but the model {}",
+            found.len(),
+            expected.len()
+        )))
+    }
+}

@@ -1,0 +1,47 @@
+//! `cargo xtask bench`: the workspace's benchmarks.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::workspace::{Purpose, Workspace};
+use crate::{plugins, shell};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The name of one benchmark program, or a part of the names of the benchmarks in them
+    filter: Option<String>,
+}
+
+/// Builds the plugins, and runs the benchmarks that the workspace has.
+///
+/// They run in the `dev` profile, where what computes is optimised like a release: what the tests built is measured,
+/// and nothing is compiled a second time. The benchmarks are named one by one, for otherwise cargo would build every
+/// library's test harness too.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    plugins::build(workspace)?;
+    let mut benchmarks = workspace.benchmarks();
+    if benchmarks.is_empty() {
+        bail!("no crate of this workspace has a benchmark");
+    }
+    let mut filter = arguments.filter.as_ref();
+    if benchmarks.iter().any(|(_, program)| Some(program) == filter) {
+        benchmarks.retain(|(_, program)| Some(program) == filter);
+        filter = None;
+    }
+
+    let mut cargo = workspace.cargo();
+    cargo.args(["bench", "--locked", "--profile", "dev"]);
+    for package in benchmarks.iter().map(|(package, _)| package).collect::<BTreeSet<_>>() {
+        cargo.args(["--package", package]);
+    }
+    for (_, program) in &benchmarks {
+        cargo.args(["--bench", program]);
+    }
+    if let Some(filter) = filter {
+        cargo.args(["--", filter]);
+    }
+    cargo.env("FEDWIT_PLUGINS", workspace.components(Purpose::Plugin));
+    shell::run(&mut cargo)
+}

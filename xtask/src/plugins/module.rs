@@ -1,0 +1,52 @@
+//! Guest crates to core WebAssembly modules: what cargo does.
+
+use std::collections::HashMap;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, anyhow, bail};
+use cargo_metadata::{Message, TargetKind};
+
+use super::toolchain::TARGET;
+use crate::shell;
+use crate::workspace::{Guest, Workspace};
+
+/// Builds all guests in one call of cargo and says where their modules are, in the order of `guests`.
+pub(crate) fn build(workspace: &Workspace, guests: &[Guest]) -> Result<Vec<PathBuf>> {
+    let mut cargo = workspace.cargo();
+    // Flags that are meant for the host (`-C target-cpu=native`, a sanitizer, another linker) break a guest.
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.args(["build", "--locked", "--profile", "plugin", "--target", TARGET]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    for guest in guests {
+        cargo.args(["--package", &guest.package]);
+    }
+
+    shell::announce(&cargo);
+    let mut child = cargo.stdout(Stdio::piped()).spawn().with_context(|| shell::cannot_run(&cargo))?;
+    let messages = child.stdout.take().ok_or_else(|| anyhow!("`{}` has no output to read", shell::shown(&cargo)))?;
+    let mut modules = HashMap::new();
+    for message in Message::parse_stream(BufReader::new(messages)) {
+        let message = message.with_context(|| format!("cannot read what `{}` prints", shell::shown(&cargo)))?;
+        if let Message::CompilerArtifact(artifact) = message
+            && artifact.target.is_kind(TargetKind::CDyLib)
+            && let Some(file) = artifact.filenames.iter().find(|file| file.extension() == Some("wasm"))
+        {
+            modules.insert(artifact.package_id, file.clone().into_std_path_buf());
+        }
+    }
+    let status = child.wait().with_context(|| shell::cannot_run(&cargo))?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", shell::shown(&cargo));
+    }
+
+    guests
+        .iter()
+        .map(|guest| {
+            modules
+                .remove(&guest.id)
+                .ok_or_else(|| anyhow!("cargo built no WebAssembly module of package `{}`", guest.package))
+        })
+        .collect()
+}
