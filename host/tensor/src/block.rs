@@ -135,7 +135,7 @@ pub(crate) fn read_bytes(dtype: DType, bytes: &[u8], out: &mut [f64]) {
     match dtype {
         DType::F64 => each(bytes, out, f64::from_le_bytes),
         DType::F32 => each(bytes, out, |bytes| f64::from(f32::from_le_bytes(bytes))),
-        DType::F16 => halves(bytes, out, f16::ZERO, f16::from_le_bytes, |from, to| from.convert_to_f64_slice(to)),
+        DType::F16 => halves(bytes, out, f16::ZERO, f16::from_le_bytes, <[f16]>::convert_to_f64_slice),
         DType::BF16 => each(bytes, out, |bytes| widen_bf16(bf16::from_le_bytes(bytes))),
         DType::I64 => each(bytes, out, |bytes| i64::from_le_bytes(bytes) as f64),
         DType::U32 => each(bytes, out, |bytes| f64::from(u32::from_le_bytes(bytes))),

@@ -1,8 +1,8 @@
 //! FedAvg: the mean of the clients' models, weighted by their examples.
 //!
-//! `x <- sum (n_k / N) u_k` with `N` the examples of the clients that take part: McMahan et al. 2017,
-//! "Communication-Efficient Learning of Deep Networks from Decentralized Data", Algorithm 1. Computed as the global model
-//! plus the mean delta, which is the same. It keeps no state.
+//! `x <- sum (n_k / N) u_k` with `N` the examples of the clients that take part: "Communication-Efficient Learning of
+//! Deep Networks from Decentralized Data", AISTATS 2017, Algorithm 1. Computed as the global model plus the mean delta,
+//! which is the same. It keeps no state.
 
 use fedwit_plugin::{Aggregator, Context, Error, MeanDelta, Metric, Outcome, Parameters, PartialAggregate, Update};
 use schemars::JsonSchema;
@@ -111,6 +111,44 @@ mod tests {
     }
 
     #[test]
+    fn shares_of_clients_that_weigh_the_same_are_merged_by_their_number() {
+        let global = floats(&[0.0]);
+        let begin = || begin(r#"{"weighted": false}"#, &global);
+        let mut two = begin();
+        two.add(update("a", 1000, &floats(&[3.0]), &global)).unwrap();
+        two.add(update("b", 1, &floats(&[6.0]), &global)).unwrap();
+        let mut whole = begin();
+        whole.add(update("c", 50, &floats(&[0.0]), &global)).unwrap();
+        whole.merge(two.partial().unwrap()).unwrap();
+        assert_eq!(whole.finish().unwrap().model.values("w").unwrap(), [3.0]);
+    }
+
+    #[test]
+    fn the_order_does_not_matter() {
+        let global = floats(&[1.0]);
+        let clients = [("a", 3, 0.1), ("b", 11, -0.7), ("c", 7, 0.3)];
+        let model = |order: [usize; 3]| {
+            let mut round = begin("{}", &global);
+            for (client, examples, sent) in order.map(|index| clients[index]) {
+                round.add(update(client, examples, &floats(&[sent]), &global)).unwrap();
+            }
+            round.finish().unwrap().model.values("w").unwrap()[0]
+        };
+        assert!((model([0, 1, 2]) - model([2, 0, 1])).abs() <= 1e-7);
+    }
+
+    #[test]
+    fn only_what_is_known_configures_it() {
+        for (text, key) in
+            [(r#"{"weight": true}"#, "`weight`"), (r#"{"weighted": 1}"#, "`weighted`"), ("[true]", "object")]
+        {
+            let parsed = config::parse::<Config>(text);
+            assert!(matches!(&parsed, Err(Error::InvalidConfig(why)) if why.contains(key)), "{text}: {parsed:?}");
+        }
+        assert!(config::parse::<Config>("").unwrap().weighted);
+    }
+
+    #[test]
     fn what_does_not_fit_is_rejected_without_its_weight() {
         let global = floats(&[0.0, 0.0]);
         let mut round = begin("{}", &global);
@@ -127,6 +165,7 @@ mod tests {
         assert!(matches!(begin("{}", &floats(&[0.0])).finish(), Err(Error::Failed(_))));
     }
 
+    /// The host rounds at the end of the round, to the model's dtype.
     #[test]
     fn the_mean_of_integers_is_not_rounded_before_the_end() {
         let global = parameters(DType::Int64, &[("steps", &[0.0])]);

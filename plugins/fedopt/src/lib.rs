@@ -125,3 +125,122 @@ impl FedOpt {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fedwit_plugin::DType;
+    use fedwit_plugin::testing::{context, parameters, update};
+
+    use super::*;
+
+    const SETTINGS: Settings = Settings { learning_rate: 0.1, beta1: 0.9, tau: 1e-3 };
+
+    fn model(dtype: DType, value: f64) -> Parameters {
+        parameters(dtype, &[("w", &[value])])
+    }
+
+    fn begin(dtype: DType) -> FedOpt {
+        FedOpt::begin(SETTINGS, context(&model(dtype, 0.0), None)).unwrap()
+    }
+
+    /// A round over clients with their deltas and examples.
+    fn round(clients: &[(f64, u64)]) -> FedOpt {
+        let mut round = begin(DType::Float64);
+        for (delta, examples) in clients {
+            add(&mut round, DType::Float64, *delta, *examples);
+        }
+        round
+    }
+
+    fn add(round: &mut FedOpt, dtype: DType, delta: f64, examples: u64) {
+        round.add(&update("a", examples, &model(dtype, delta), &model(dtype, 0.0))).unwrap();
+    }
+
+    fn finish(round: FedOpt) -> Outcome {
+        round.finish(Parameters::plus).unwrap()
+    }
+
+    /// The momentum after a first round, which is a tenth of the mean delta.
+    fn mean_delta(round: FedOpt) -> f64 {
+        finish(round).state.unwrap().parameters[0].value.values("w").unwrap()[0] * 10.0
+    }
+
+    #[track_caller]
+    fn close(left: f64, right: f64) {
+        assert!((left - right).abs() <= 1e-12, "{left} is not {right}");
+    }
+
+    #[test]
+    fn clients_weigh_by_their_examples() {
+        close(mean_delta(round(&[(1.0, 10), (5.0, 30)])), 4.0);
+    }
+
+    #[test]
+    fn shares_weigh_by_their_examples() {
+        let mut merged = round(&[(1.0, 10)]);
+        merged.merge(round(&[(5.0, 20), (2.0, 10)]).partial().unwrap()).unwrap();
+        merged.merge(round(&[]).partial().unwrap()).unwrap();
+        close(mean_delta(merged), mean_delta(round(&[(1.0, 10), (5.0, 20), (2.0, 10)])));
+    }
+
+    #[test]
+    fn the_order_does_not_matter() {
+        let model = |clients: &[(f64, u64)]| finish(round(clients)).model.values("w").unwrap()[0];
+        close(model(&[(0.1, 3), (-0.7, 11), (0.3, 7)]), model(&[(0.3, 7), (0.1, 3), (-0.7, 11)]));
+    }
+
+    #[test]
+    fn what_is_rejected_leaves_no_weight() {
+        let mut one = round(&[(1.0, 10)]);
+        let wide = parameters(DType::Float64, &[("w", &[9.0, 9.0])]);
+        assert!(matches!(one.add(&update("b", 90, &wide, &wide)), Err(Error::Rejected(_))));
+        let mut part = round(&[(9.0, 90)]).partial().unwrap();
+        part.parameters.clear();
+        assert!(matches!(one.merge(part), Err(Error::Rejected(_))));
+        close(mean_delta(one), 1.0);
+    }
+
+    #[test]
+    fn a_round_without_updates_fails() {
+        assert!(matches!(round(&[]).finish(Parameters::plus), Err(Error::Failed(_))));
+    }
+
+    #[test]
+    fn a_rule_sees_the_old_second_moment_and_the_squared_mean() {
+        let outcome = round(&[(2.0, 1), (4.0, 1)]).finish(|second_moment, squared| {
+            close(second_moment.values("w").unwrap()[0], 1e-6);
+            close(squared.values("w").unwrap()[0], 9.0);
+            second_moment.filled(4.0)
+        });
+        // The mean of 3 makes a momentum of 0.3, and the root of 4 is 2.
+        close(outcome.unwrap().model.values("w").unwrap()[0], 0.1 * 0.3 / (2.0 + 1e-3));
+    }
+
+    /// A half-precision second moment of 1e-6 would be 0.95e-6, and small integers' momentum 0.
+    #[test]
+    fn the_state_is_wider_than_the_model() {
+        for (dtype, wide) in
+            [(DType::Float16, DType::Float32), (DType::Bfloat16, DType::Float32), (DType::Int64, DType::Float64)]
+        {
+            let mut round = begin(dtype);
+            add(&mut round, dtype, 1.0, 1);
+            let outcome = finish(round);
+            for (set, expected) in outcome.state.unwrap().parameters.iter().zip([0.1, 1.0 + 1e-6]) {
+                assert_eq!(set.value.layout()[0].dtype, wide, "{} of a model of {dtype:?}", set.name);
+                let kept = set.value.cast(wide).unwrap().values("w").unwrap()[0];
+                assert!((kept - expected).abs() <= 1e-7, "{}: {kept} is not {expected}", set.name);
+            }
+            // The model stays of its own dtype: the host rounds to it at the very end.
+            assert_eq!(outcome.model.layout()[0].dtype, dtype);
+        }
+    }
+
+    #[test]
+    fn a_round_shows_how_far_the_clients_and_the_model_went() {
+        let outcome = finish(round(&[(3.0, 1)]));
+        let metrics: Vec<_> = outcome.metrics.iter().map(|metric| (metric.name.as_str(), metric.value)).collect();
+        let [("update_norm", update), ("step_norm", step)] = metrics[..] else { panic!("{metrics:?}") };
+        close(update, 3.0);
+        close(step, outcome.model.values("w").unwrap()[0]);
+    }
+}

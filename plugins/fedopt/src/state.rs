@@ -58,3 +58,45 @@ fn check(set: &str, found: &Parameters, global_model: &Parameters) -> Result<(),
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fedwit_plugin::DType;
+    use fedwit_plugin::testing::parameters;
+
+    use super::*;
+
+    fn model(values: &[f64]) -> Parameters {
+        parameters(DType::Float32, &[("w", values)])
+    }
+
+    fn why(state: State) -> String {
+        let Err(Error::Failed(why)) = restored(state, &model(&[0.0])) else { panic!("such a state is refused") };
+        why
+    }
+
+    #[test]
+    fn what_was_kept_is_restored() {
+        let state = kept(model(&[1.0]), model(&[2.0]));
+        let (momentum, second_moment) = restored(state, &model(&[0.0])).unwrap();
+        assert_eq!((momentum.values("w").unwrap(), second_moment.values("w").unwrap()), (&[1.0][..], &[2.0][..]));
+    }
+
+    #[test]
+    fn a_state_that_is_not_this_models_is_refused_and_says_why() {
+        let whole = || kept(model(&[1.0]), model(&[2.0]));
+        let mut lacking = whole();
+        lacking.parameters.pop();
+        assert_eq!(why(lacking), "the state lacks `second_moment`");
+        let mut foreign = whole();
+        foreign.parameters[0].name = "variance".to_owned();
+        assert!(why(foreign).contains("`variance`"));
+        assert!(why(State { bytes: vec![1], ..whole() }).contains("bytes"));
+        let wide = why(kept(model(&[1.0, 1.0]), model(&[2.0])));
+        assert!(wide.contains("`momentum`") && wide.contains("`w`") && wide.contains("shape"), "{wide}");
+        let other = parameters(DType::Float32, &[("v", &[1.0])]);
+        assert!(why(kept(model(&[1.0]), other)).contains("lacks tensor `w`"));
+        let more = parameters(DType::Float32, &[("w", &[1.0]), ("v", &[1.0])]);
+        assert!(why(kept(model(&[1.0]), more)).contains("2 tensors"));
+    }
+}

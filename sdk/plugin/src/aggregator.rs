@@ -17,7 +17,8 @@ pub trait Aggregator: Sized {
     /// Whether `partial` and `merge` work, so that a round can be spread over several instances.
     const MERGEABLE: bool = true;
     /// The parameters of a session: read from its JSON, and described to its users by the schema of this type.
-    /// Refuse what is unknown (`#[serde(deny_unknown_fields, default)]`).
+    /// Refuse what is unknown (`#[serde(deny_unknown_fields, default)]`), and derive `Serialize` as well: without it
+    /// the schema has no defaults.
     type Config: DeserializeOwned + JsonSchema;
 
     /// Prepares a round.

@@ -54,13 +54,15 @@ fn check(key: &str, value: f64, holds: bool, allowed: &str) -> Result<(), Error>
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
+    use serde::{Deserialize, Serialize};
 
     use super::*;
 
-    #[derive(Debug, Default, Deserialize, PartialEq, JsonSchema)]
+    #[derive(Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
     #[serde(deny_unknown_fields, default)]
     struct Config {
+        /// How fast.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         rate: f64,
     }
 
@@ -82,7 +84,17 @@ mod tests {
         assert!(refused(r#"{"rate": "fast"}"#).starts_with("`rate`: "));
         refused("[]");
         refused("{} {}");
-        refused(r#"{"rate": 1e999}"#);
+        assert!(refused(r#"{"rate": 1e999}"#).starts_with("`rate`: number out of range"));
+    }
+
+    #[test]
+    fn the_schema_tells_what_a_user_must_know() {
+        let schema: serde_json::Value = serde_json::from_str(&schema::<Config>()).unwrap();
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!((&schema["type"], &schema["additionalProperties"]), (&"object".into(), &false.into()));
+        let rate = &schema["properties"]["rate"];
+        assert_eq!((&rate["description"], &rate["default"]), (&"How fast.".into(), &0.0.into()));
+        assert_eq!((&rate["type"], &rate["exclusiveMinimum"]), (&"number".into(), &0.into()));
     }
 
     #[test]

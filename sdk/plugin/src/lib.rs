@@ -6,13 +6,14 @@
 //! ```
 //! use fedwit_plugin::{Aggregator, Context, Error, MeanDelta, Outcome, Parameters, PartialAggregate, Update};
 //! use schemars::JsonSchema;
-//! use serde::Deserialize;
+//! use serde::{Deserialize, Serialize};
 //!
 //! /// The parameters of the session, with their defaults.
-//! #[derive(Deserialize, JsonSchema)]
+//! #[derive(Deserialize, Serialize, JsonSchema)]
 //! #[serde(deny_unknown_fields, default)]
 //! struct Config {
-//!     /// How far to go along the mean delta.
+//!     /// How far to go along the mean delta; above 0.
+//!     #[schemars(extend("exclusiveMinimum" = 0))]
 //!     learning_rate: f64,
 //! }
 //!
@@ -59,11 +60,26 @@
 //! }
 //!
 //! fedwit_plugin::export!(Mean);
+//!
+//! // A test of it, which needs no WebAssembly.
+//! # #[cfg(not(target_arch = "wasm32"))] {
+//! use fedwit_plugin::testing::{context, parameters, update};
+//! use fedwit_plugin::{DType, config};
+//!
+//! let global = parameters(DType::Float32, &[("weight", &[1.0, 1.0]), ("bias", &[0.0])]);
+//! let sent = parameters(DType::Float32, &[("weight", &[3.0, 1.0]), ("bias", &[4.0])]);
+//! let config = config::parse(r#"{"learning_rate": 0.5}"#)?;
+//! let mut round = Mean::begin(config, context(&global, None))?;
+//! round.add(update("a client", 100, &sent, &global))?;
+//! let model = round.finish()?.model;
+//! assert_eq!(model.values("weight"), Some(&[2.0, 1.0][..]));
+//! assert_eq!(model.values("bias"), Some(&[2.0][..]));
+//! # }
+//! # Ok::<(), Error>(())
 //! ```
 //!
-//! The same code runs under a plain `cargo test`: for every other target than WebAssembly, [`Parameters`],
-//! [`Accumulator`], [`Builder`] and [`Update`] are doubles that compute in memory and keep the host's rules, and
-//! `testing` makes them.
+//! For every other target than WebAssembly, [`Parameters`], [`Accumulator`], [`Builder`] and [`Update`] are doubles
+//! that compute in memory and keep the host's rules, and `testing` makes them.
 //!
 //! What each function does and what must hold is written in the WIT files of `fedwit:plugin`, the manual for authors in
 //! any language; the names here are theirs.

@@ -1,6 +1,8 @@
 //! Guest crates to core WebAssembly modules: what cargo does.
 
 use std::collections::HashMap;
+use std::env;
+use std::ffi::OsString;
 use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -15,8 +17,7 @@ use crate::workspace::{Guest, Workspace};
 /// Builds all guests in one call of cargo and says where their modules are, in the order of `guests`.
 pub(crate) fn build(workspace: &Workspace, guests: &[Guest]) -> Result<Vec<PathBuf>> {
     let mut cargo = workspace.cargo();
-    // Flags that are meant for the host (`-C target-cpu=native`, a sanitizer, another linker) break a guest.
-    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags());
     cargo.args(["build", "--locked", "--profile", "plugin", "--target", TARGET]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     for guest in guests {
@@ -49,4 +50,20 @@ pub(crate) fn build(workspace: &Workspace, guests: &[Guest]) -> Result<Vec<PathB
                 .ok_or_else(|| anyhow!("cargo built no WebAssembly module of package `{}`", guest.package))
         })
         .collect()
+}
+
+/// What the compiler is told beside the profile, in place of what the environment or cargo's configuration would have
+/// it told: flags that are meant for the host (`-C target-cpu=native`, a sanitizer, another linker) break a guest.
+///
+/// Panic messages hold the paths of dependencies' sources. Those are named from cargo's folder on, whoever's it is, so
+/// that the same sources make the same component, and the same digest, on every machine.
+fn flags() -> OsString {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::home_dir().map(|folder| folder.join(".cargo")));
+    home.map_or_else(OsString::new, |folder| {
+        let mut flag = OsString::from("--remap-path-prefix=");
+        flag.push(folder);
+        flag.push("=cargo");
+        flag
+    })
 }

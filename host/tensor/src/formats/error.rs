@@ -117,6 +117,8 @@ pub enum EntryFault {
     Shape { shape: Vec<usize> },
     #[error("it has {claimed} bytes of values, but its shape and dtype make {needed}")]
     Size { claimed: u64, needed: u64 },
+    #[error("its {needed} bytes of values are more than the {left} that are left of the model size allowed")]
+    TooLarge { needed: u64, left: u64 },
 }
 
 /// Why parameters could not be written to a file.

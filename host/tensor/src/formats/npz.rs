@@ -32,14 +32,19 @@ pub(super) fn is_one(file: &[u8]) -> bool {
 /// Reads the tensors, in the order of the layout or else of the archive.
 pub(super) fn read(source: impl Read + Seek, expected: &Expected<'_>) -> Result<Parameters, ReadFault> {
     let mut archive = Archive::open(source, expected.max_tensors())?;
-    expected.check_size(archive.unpacked_size())?;
     let mut found = Vec::new();
+    let mut left = match expected {
+        Expected::Layout(_) => u64::MAX,
+        Expected::Seed(limits) => limits.max_model_size,
+    };
     archive.for_each(|name, size, entry| {
         let expected = match expected {
             Expected::Layout(layout) => Some(expected_tensor(layout, name)?),
             Expected::Seed(_) => None,
         };
-        found.push(read_entry(name, size, entry, expected)?);
+        let (tensor, block) = read_entry(name, size, entry, expected, left)?;
+        left -= tensor.bytes() as u64;
+        found.push((tensor, block));
         Ok(())
     })?;
     let (tensors, blocks) = found.into_iter().unzip();
@@ -55,13 +60,14 @@ fn expected_tensor<'a>(layout: &'a Layout, name: &str) -> Result<&'a TensorType,
     Ok(&layout.tensors()[position])
 }
 
-/// Reads one array of `size` bytes with its header. Nothing is allocated before the header has agreed with what is
-/// expected, and with the size.
+/// Reads one array of `size` bytes with its header, and at most `left` of values. Nothing is allocated before the
+/// header has agreed with what is expected, and with the size.
 fn read_entry(
     name: &str,
     size: u64,
     entry: &mut dyn Read,
     expected: Option<&TensorType>,
+    left: u64,
 ) -> Result<(TensorType, Arc<Block>), ReadFault> {
     let fault = |fault| entry_fault(name, fault);
     let Header { length, dtype, big_endian, fortran_order, shape } = Header::read(entry).map_err(fault)?;
@@ -73,6 +79,9 @@ fn read_entry(
     let claimed = size.saturating_sub(length);
     if claimed != needed {
         return Err(fault(EntryFault::Size { claimed, needed }));
+    }
+    if needed > left {
+        return Err(fault(EntryFault::TooLarge { needed, left }));
     }
     let buffer =
         values::read(entry, &tensor, big_endian, fortran_order).map_err(|error| fault(EntryFault::Unpack(error)))?;

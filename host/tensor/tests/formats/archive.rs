@@ -4,12 +4,12 @@
 use std::io::Write;
 
 /// An array as NumPy writes it, version 1.0 of the format.
-pub fn array(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+pub(crate) fn array(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
     array_with_header(&format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"), values)
 }
 
 /// An array with any text for a header.
-pub fn array_with_header(text: &str, values: &[u8]) -> Vec<u8> {
+pub(crate) fn array_with_header(text: &str, values: &[u8]) -> Vec<u8> {
     let length = u16::try_from(text.len() + 1).expect("a short header");
     let mut array = b"\x93NUMPY\x01\x00".to_vec();
     array.extend(length.to_le_bytes());
@@ -20,7 +20,7 @@ pub fn array_with_header(text: &str, values: &[u8]) -> Vec<u8> {
 }
 
 /// Raw deflated data.
-pub fn deflate(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).expect("deflates");
     encoder.finish().expect("deflates")
@@ -32,25 +32,25 @@ fn checksum(bytes: &[u8]) -> u32 {
     checksum.sum()
 }
 
-/// An entry; what is public is written as it stands, true or not.
+/// An entry; every field is written as it stands, true or not.
 #[derive(Clone)]
-pub struct Entry {
-    pub name: Vec<u8>,
-    pub local_name: Vec<u8>,
-    pub data: Vec<u8>,
-    pub flags: u16,
-    pub method: u16,
-    pub checksum: u32,
-    pub packed: u64,
-    pub unpacked: u64,
+pub(crate) struct Entry {
+    pub(crate) name: Vec<u8>,
+    pub(crate) local_name: Vec<u8>,
+    pub(crate) data: Vec<u8>,
+    pub(crate) flags: u16,
+    pub(crate) method: u16,
+    pub(crate) checksum: u32,
+    pub(crate) packed: u64,
+    pub(crate) unpacked: u64,
     /// Where the directory says that the entry begins, if not where it does.
-    pub start: Option<u32>,
-    pub comment: Vec<u8>,
-    pub zip64: bool,
+    pub(crate) start: Option<u32>,
+    pub(crate) comment: Vec<u8>,
+    pub(crate) zip64: bool,
 }
 
 impl Entry {
-    pub fn stored(name: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn stored(name: &str, bytes: &[u8]) -> Self {
         Self {
             name: name.into(),
             local_name: name.into(),
@@ -66,7 +66,7 @@ impl Entry {
         }
     }
 
-    pub fn deflated(name: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn deflated(name: &str, bytes: &[u8]) -> Self {
         let data = deflate(bytes);
         Self { packed: data.len() as u64, data, method: 8, ..Self::stored(name, bytes) }
     }
@@ -98,28 +98,28 @@ impl Entry {
     }
 }
 
-/// An archive; what is public is written instead of the truth.
+/// An archive; every field but the entries is written instead of the truth.
 #[derive(Default)]
-pub struct Archive {
-    pub entries: Vec<Entry>,
-    pub prefix: Vec<u8>,
-    pub count: Option<u16>,
-    pub directory_size: Option<u32>,
-    pub directory_start: Option<u32>,
+pub(crate) struct Archive {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) prefix: Vec<u8>,
+    pub(crate) count: Option<u16>,
+    pub(crate) directory_size: Option<u32>,
+    pub(crate) directory_start: Option<u32>,
     /// Count, size and start of the directory in a zip64 end.
-    pub zip64_end: Option<(u64, u64, u64)>,
+    pub(crate) zip64_end: Option<(u64, u64, u64)>,
 }
 
 impl Archive {
-    pub fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
+    pub(crate) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
         Self { entries: entries.into_iter().collect(), ..Self::default() }
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut file = self.prefix.clone();
         let mut directory = Vec::new();
         for entry in &self.entries {
-            let start = u32::try_from(file.len()).expect("a small archive");
+            let start = u32::try_from(file.len() - self.prefix.len()).expect("a small archive");
             let extra = entry.extra();
             file.extend(b"PK\x03\x04");
             file.extend(entry.fields(&entry.local_name, &extra));
@@ -135,7 +135,7 @@ impl Archive {
             directory.extend(&extra);
             directory.extend(&entry.comment);
         }
-        let start = u32::try_from(file.len()).expect("a small archive");
+        let start = u32::try_from(file.len() - self.prefix.len()).expect("a small archive");
         let size = u32::try_from(directory.len()).expect("a small archive");
         file.extend(directory);
         if let Some((count, size, start)) = self.zip64_end {

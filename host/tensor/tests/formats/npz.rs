@@ -148,5 +148,11 @@ fn a_seed_may_be_as_large_as_the_limit_and_no_larger() {
         formats::read_bytes(file.clone(), &Expected::Seed(limits), None)
     };
     assert!(read(100).is_ok());
-    assert!(read(99).expect_err("too large").to_string().contains("100 bytes of values are more than the 99 allowed"));
+    let refused = read(99).expect_err("too large").to_string();
+    let text = "its 100 bytes of values are more than the 99 that are left of the model size allowed";
+    assert_eq!(refused, format!("entry `0.npy`: {text}"));
+    let two = Archive::of(["0.npy", "1.npy"].map(|name| Entry::deflated(name, &array)));
+    let limits = Limits { max_model_size: 199, ..Limits::default() };
+    let refused = formats::read_bytes(two.bytes(), &Expected::Seed(limits), None).expect_err("too large").to_string();
+    assert_eq!(refused, format!("entry `1.npy`: {text}"));
 }

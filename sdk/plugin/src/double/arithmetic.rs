@@ -36,7 +36,7 @@ impl Parameters {
     /// # Errors
     /// None.
     pub fn scaled(&self, factor: f64) -> Result<Self, Error> {
-        self.mapped(|value| value * factor)
+        Ok(self.mapped(|value| value * factor))
     }
 
     /// Each element plus `offset`.
@@ -44,7 +44,7 @@ impl Parameters {
     /// # Errors
     /// None.
     pub fn shifted(&self, offset: f64) -> Result<Self, Error> {
-        self.mapped(|value| value + offset)
+        Ok(self.mapped(|value| value + offset))
     }
 
     /// Each element raised to `exponent`.
@@ -52,7 +52,7 @@ impl Parameters {
     /// # Errors
     /// None.
     pub fn power(&self, exponent: f64) -> Result<Self, Error> {
-        self.mapped(|value| value.powf(exponent))
+        Ok(self.mapped(|value| value.powf(exponent)))
     }
 
     /// Each element, but never below `low` nor above `high`.
@@ -61,7 +61,7 @@ impl Parameters {
     /// Unless `low <= high`.
     pub fn clamped(&self, low: f64, high: f64) -> Result<Self, Error> {
         if low <= high {
-            self.mapped(|value| value.clamp(low, high))
+            Ok(self.mapped(|value| value.clamp(low, high)))
         } else {
             Err(failed(format!("{low} to {high} is no interval to clamp to")))
         }
@@ -72,7 +72,7 @@ impl Parameters {
     /// # Errors
     /// None.
     pub fn filled(&self, value: f64) -> Result<Self, Error> {
-        self.mapped(|_| value)
+        Ok(self.mapped(|_| value))
     }
 
     /// Each element times itself.
@@ -80,7 +80,7 @@ impl Parameters {
     /// # Errors
     /// None.
     pub fn square(&self) -> Result<Self, Error> {
-        self.mapped(|value| value * value)
+        Ok(self.mapped(|value| value * value))
     }
 
     /// The square root of each element.
@@ -88,7 +88,7 @@ impl Parameters {
     /// # Errors
     /// None.
     pub fn root(&self) -> Result<Self, Error> {
-        self.mapped(f64::sqrt)
+        Ok(self.mapped(f64::sqrt))
     }
 
     /// Each element without its sign.
@@ -96,7 +96,7 @@ impl Parameters {
     /// # Errors
     /// None.
     pub fn magnitude(&self) -> Result<Self, Error> {
-        self.mapped(f64::abs)
+        Ok(self.mapped(f64::abs))
     }
 
     /// -1, 0 or 1 for each element, 0 for both zeros.
@@ -104,7 +104,7 @@ impl Parameters {
     /// # Errors
     /// None.
     pub fn sign(&self) -> Result<Self, Error> {
-        self.mapped(|value| if value == 0.0 { 0.0 } else { value.signum() })
+        Ok(self.mapped(|value| if value == 0.0 { 0.0 } else { value.signum() }))
     }
 
     /// The sum of all elements.
@@ -161,8 +161,8 @@ impl Parameters {
         self.values.iter().flatten().copied()
     }
 
-    fn mapped(&self, operation: impl Fn(f64) -> f64) -> Result<Self, Error> {
-        Ok(self.kept(self.values.iter().map(|values| values.iter().map(|value| operation(*value)).collect()).collect()))
+    fn mapped(&self, operation: impl Fn(f64) -> f64) -> Self {
+        self.kept(self.values.iter().map(|values| values.iter().map(|value| operation(*value)).collect()).collect())
     }
 
     fn zipped(&self, other: &Self, operation: impl Fn(f64, f64) -> f64) -> Result<Self, Error> {

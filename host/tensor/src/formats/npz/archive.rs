@@ -26,7 +26,6 @@ const LOCAL_HEADER: usize = 30;
 /// An archive whose directory has been checked.
 pub(super) struct Archive<R> {
     zip: ZipIterable<R>,
-    unpacked_size: u64,
 }
 
 /// An entry's place in the file, from its local header to the end of its data.
@@ -44,7 +43,6 @@ impl<R: Read + Seek> Archive<R> {
             return Err(ReadFault::TooMany { count: zip.len(), limit: max_entries });
         }
         let mut places = HashMap::new();
-        let mut unpacked_size = 0_u64;
         let mut directory_start = u64::MAX;
         let entries = zip.files().map_err(archive_fault)?;
         while let Some(entry) = entries.next() {
@@ -54,7 +52,6 @@ impl<R: Read + Seek> Archive<R> {
             check_packing(&entry).map_err(fault)?;
             directory_start = directory_start.min(entry.central_header_start());
             let range = range(&entry, entries.reader_mut()).map_err(fault)?;
-            unpacked_size = unpacked_size.saturating_add(entry.size());
             if places.contains_key(&tensor) {
                 return Err(fault(EntryFault::Duplicate));
             }
@@ -62,12 +59,7 @@ impl<R: Read + Seek> Archive<R> {
         }
         let places = places.into_iter().map(|(tensor, range)| Place { tensor, range }).collect();
         check_apart(places, directory_start)?;
-        Ok(Self { zip, unpacked_size })
-    }
-
-    /// Bytes that all entries claim to have when unpacked.
-    pub(super) fn unpacked_size(&self) -> u64 {
-        self.unpacked_size
+        Ok(Self { zip })
     }
 
     /// Unpacks one entry after the other: `read` is given the tensor's name, the size, and the unpacked bytes.

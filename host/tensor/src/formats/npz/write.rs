@@ -12,9 +12,10 @@ use super::header::Header;
 use crate::Parameters;
 use crate::formats::{WriteFault, name, values};
 
-/// The fastest. The mantissas of trained weights are noise: what there is to gain lies in their exponents, and the
-/// fastest level finds it.
-const LEVEL: i64 = 1;
+/// The mantissas of weights are noise, and what there is to gain lies in their exponents. Normally distributed float32
+/// shrink to 0.925 of their size at this level, at 1.3 times the speed of level 6, which gains nothing more; the level
+/// below does not adapt its code to them, and makes them longer (1.056).
+const LEVEL: i64 = 2;
 
 /// Writes a file. The same parameters give the same bytes: no time is noted in them.
 pub(in crate::formats) fn write(out: &mut (impl Write + Seek), parameters: &Parameters) -> Result<(), WriteFault> {
