@@ -1,4 +1,5 @@
 //! Files that are no plugins, and those that ask for what plugins do not get.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use fedwit_runtime::{Limits, LoadError, Runtime};
 use fedwit_tests::{plugin, runtime};

@@ -176,7 +176,9 @@ impl Aggregation {
         let aggregator::Outcome { model, state, metrics } = self.instance.finish()?;
         let model = self.instance.with_handles(FUNCTION, |state| state.take_parameters(model))?;
         let state = state.map(|state| self.instance.take_state(FUNCTION, state.parameters, state.bytes)).transpose()?;
-        let model = model.outcome(&self.layout).map_err(|error| self.instance.error(FUNCTION, Fault::Model(error)))?;
+        let model = model
+            .outcome(&self.layout)
+            .map_err(|error| self.instance.error(FUNCTION, Fault::Model(Box::new(error))))?;
         let metrics = checked_metrics(metrics).map_err(|why| self.instance.error(FUNCTION, Fault::Answer(why)))?;
         Ok(Outcome { model, state, metrics })
     }

@@ -88,7 +88,7 @@ pub enum Fault {
     Limit(Limit),
     /// The plugin returned a model that cannot be the next global model.
     #[error("the model it returned cannot be used: {0}")]
-    Model(TensorError),
+    Model(Box<TensorError>),
     /// The plugin returned state, a partial aggregate or metrics that cannot be kept.
     #[error("what it returned cannot be kept: {0}")]
     Answer(String),

@@ -1,4 +1,5 @@
 //! `fedwit aggregate` as its users meet it: what it writes, what it refuses, and how it exits.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The running weighted mean.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 

@@ -15,7 +15,7 @@ fn a_fold_takes_its_accumulator_and_nothing_the_size_of_a_model() {
     let zeros = fedwit_tensor::Builder::zeros(&layout).build();
     let updates: Vec<Parameters> = (0..10).map(|value| zeros.shifted(f64::from(value)).unwrap()).collect();
     // The pool's threads are made once.
-    zeros.sum();
+    assert_eq!(zeros.sum(), 0.0);
 
     let peak = |fold: &mut dyn FnMut() -> Parameters| {
         let before = ALLOCATOR.current_usage();

@@ -1,4 +1,5 @@
 //! Numbers made of whole models, and of many models' coordinates.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Runs the real binary, and makes the files that it is given.
 #![allow(dead_code, reason = "each test binary uses some of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -1,5 +1,6 @@
 //! What the tests of this crate build models with.
 #![allow(dead_code, reason = "each test binary uses some of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use fedwit_tensor::{Builder, DType, Layout, Parameters, TensorType};
 
