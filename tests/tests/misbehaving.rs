@@ -117,6 +117,22 @@ fn handing_over_too_much_is_stopped() {
 }
 
 #[test]
+fn asking_for_too_many_pairs_is_stopped() {
+    each("many-pairs", &["add"], |fault| {
+        matches!(fault, Fault::Limit(Limit::HostCallBytes { .. } | Limit::Handles { .. }))
+    });
+}
+
+#[test]
+fn a_loud_failure_is_cut_and_escaped() {
+    each(
+        "loud-fail",
+        &["finish"],
+        |fault| matches!(fault, Fault::Failed(why) if why.len() < 50_000 && !why.contains('\x1b') && why.contains("cut")),
+    );
+}
+
+#[test]
 fn a_trap_is_an_error() {
     each("trap", &FUNCTIONS, |fault| matches!(fault, Fault::Trap(_)));
 }

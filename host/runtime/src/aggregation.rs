@@ -140,7 +140,8 @@ impl Aggregation {
             return Err(self.instance.error(FUNCTION, Fault::Answer(why)));
         }
         // An empty share weighs nothing; any other must weigh something that a mean can divide by.
-        if !part.weight.is_finite() || (part.weight > 0.0) != (updates > 0) {
+        let weighs = part.weight.is_finite() && part.weight > 0.0;
+        if weighs != (updates > 0) || (updates == 0 && part.weight != 0.0) {
             let why = format!("{updates} updates have the weight {}", part.weight);
             return Err(self.instance.error(FUNCTION, Fault::Answer(why)));
         }

@@ -5,6 +5,7 @@ use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
 
 use crate::bindings::{AggregatorPlugin, aggregator, types};
 use crate::host::{HostState, ParametersHandle, UpdateHandle};
+use crate::log::shown;
 use crate::plugin::Inner;
 use crate::ticker::Watch;
 use crate::{Fault, Limit, Limits, PluginError};
@@ -107,14 +108,19 @@ impl Instance {
         let answer = enter(self.bindings.fedwit_plugin_aggregator(), &mut self.store);
         let fault = match answer {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(types::Error::Rejected(why))) => Fault::Rejected(why),
-            Ok(Err(types::Error::InvalidConfig(why))) => Fault::InvalidConfig(why),
-            Ok(Err(types::Error::Failed(why))) => Fault::Failed(why),
+            Ok(Err(types::Error::Rejected(why))) => Fault::Rejected(self.shown(&why)),
+            Ok(Err(types::Error::InvalidConfig(why))) => Fault::InvalidConfig(self.shown(&why)),
+            Ok(Err(types::Error::Failed(why))) => Fault::Failed(self.shown(&why)),
             Err(trap) => fault(&trap, &self.limits),
         };
         // Only `rejected` promises that nothing has changed.
         self.ended = !matches!(fault, Fault::Rejected(_));
         Err(self.error(function, fault))
+    }
+
+    /// The plugin's words end up in logs and on terminals, like lines of its log.
+    fn shown(&self, why: &str) -> String {
+        shown(why, self.limits.log_line_bytes)
     }
 
     /// An error that names this plugin.

@@ -26,6 +26,23 @@ pub struct LogLine {
     pub message: String,
 }
 
+/// A plugin's text as it can be shown: cut to `limit` bytes, and control characters escaped.
+pub(crate) fn shown(text: &str, limit: usize) -> String {
+    let cut = &text[..text.floor_char_boundary(limit)];
+    let mut shown = String::with_capacity(cut.len());
+    for character in cut.chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    if cut.len() < text.len() {
+        shown.push_str(&format!(" [cut: {} of {} bytes]", cut.len(), text.len()));
+    }
+    shown
+}
+
 /// The lines of one aggregation, up to a number of bytes.
 pub(crate) struct PluginLog {
     lines: Vec<LogLine>,
@@ -40,25 +57,14 @@ impl PluginLog {
     }
 
     pub(crate) fn write(&mut self, level: bindings::log::Level, message: &str) {
-        // An empty line takes room too.
         if self.bytes_left == 0 {
             self.dropped += 1;
             return;
         }
         let limit = self.line_limit.min(self.bytes_left);
-        let cut = &message[..message.floor_char_boundary(limit)];
-        self.bytes_left -= cut.len().max(64).min(self.bytes_left);
-        let mut line: String = cut
-            .chars()
-            .flat_map(|character| {
-                let escaped = character.is_control().then(|| character.escape_default());
-                let plain = escaped.is_none().then_some(character);
-                escaped.into_iter().flatten().chain(plain)
-            })
-            .collect();
-        if cut.len() < message.len() {
-            line.push_str(&format!(" [cut: {} of {} bytes]", cut.len(), message.len()));
-        }
+        // An empty line takes room too.
+        self.bytes_left -= limit.min(message.len().max(64));
+        let line = shown(message, limit);
         let level = match level {
             bindings::log::Level::Trace => Level::Trace,
             bindings::log::Level::Debug => Level::Debug,

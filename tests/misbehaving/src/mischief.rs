@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use fedwit_plugin::{Error, Parameters, log};
+use fedwit_plugin::{Error, Parameters, log, squared_distances};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,10 @@ pub(crate) enum Mischief {
     BigLog,
     /// Hand over one long text.
     HugeCall,
+    /// Ask for the distances of one model to itself, many times over.
+    ManyPairs,
+    /// Give up with a long text that a terminal would obey.
+    LoudFail,
     /// Return more bytes than may be kept.
     HugeState,
     /// Return state that is not finite.
@@ -70,6 +74,12 @@ impl Mischief {
             Self::Trap => panic!("broken on request"),
             Self::Reject => Err(Error::Rejected("rejected on request".to_owned())),
             Self::Fail => Err(Error::Failed("failed on request".to_owned())),
+            Self::ManyPairs => {
+                let same: Vec<_> = std::iter::repeat_n(global_model, 400_000).collect();
+                black_box(squared_distances(&same)?);
+                Ok(())
+            }
+            Self::LoudFail => Err(Error::Failed("\x1b[31m".repeat(100_000))),
             Self::BigLog => {
                 let line = "a long line ".repeat(1000);
                 loop {

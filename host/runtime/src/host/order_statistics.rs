@@ -4,6 +4,7 @@ use fedwit_tensor::{Layout, Parameters, TensorError};
 use wasmtime::component::Resource;
 
 use super::{Failure, HostState, ParametersHandle};
+use crate::Limit;
 use crate::bindings::tensors;
 
 type Handles = Vec<Resource<ParametersHandle>>;
@@ -18,6 +19,11 @@ impl tensors::Host for HostState {
     }
 
     fn squared_distances(&mut self, models: Handles) -> Result<Vec<f64>, Failure> {
+        // As many numbers as there are pairs, and a list may name one handle again and again.
+        let limit = self.limits.bytes_per_host_call;
+        if models.len().saturating_mul(models.len()).saturating_mul(size_of::<f64>()) > limit {
+            return Err(Limit::HostCallBytes { limit }.into());
+        }
         Ok(fedwit_tensor::squared_distances(&self.all(&models)?)?)
     }
 }
@@ -34,7 +40,13 @@ impl HostState {
         self.keep(result)
     }
 
+    /// The models of a list. It may name one handle again and again, and a block of each is held at a time: there may
+    /// be no more of them than handles.
     fn all(&self, models: &Handles) -> wasmtime::Result<Vec<&Parameters>> {
+        let limit = self.limits.handles;
+        if models.len() > limit {
+            return Err(wasmtime::Error::new(Limit::Handles { limit }));
+        }
         models.iter().map(|handle| self.parameters(handle)).collect()
     }
 }
