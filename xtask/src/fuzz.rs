@@ -11,6 +11,10 @@ use crate::workspace::Workspace;
 /// The fuzz targets' crate, a workspace of its own.
 const FOLDER: &str = "host/tensor/fuzz";
 
+/// Far more than any target may take: the models that they read are bounded to a mebibyte. An allocation that a file
+/// talks a reader into is found even if nothing is written to it.
+const ALLOCATION_LIMIT: &str = "-malloc_limit_mb=64";
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// How long each target runs
@@ -32,10 +36,18 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let known = shell::answer(toolchain.cargo_fuzz(workspace).args(["list", "--fuzz-dir", FOLDER]))?;
     let targets = chosen(&arguments.targets, &known)?;
 
-    let limit = format!("-max_total_time={}", arguments.seconds);
+    let folder = workspace.root().join(FOLDER);
     for target in targets {
+        // What earlier runs found goes on growing; the seeds are only read.
+        let corpus = folder.join("corpus").join(target);
+        std::fs::create_dir_all(&corpus).with_context(|| format!("making {}", corpus.display()))?;
         let mut fuzz = toolchain.cargo_fuzz(workspace);
-        fuzz.args(["run", "--fuzz-dir", FOLDER, target, "--", &limit]);
+        fuzz.args(["run", "--fuzz-dir", FOLDER, target]).arg(corpus).arg(folder.join("seeds").join(target)).arg("--");
+        fuzz.arg(format!("-max_total_time={}", arguments.seconds)).arg(ALLOCATION_LIMIT);
+        let dictionary = folder.join("dictionaries").join(format!("{target}.dict"));
+        if dictionary.exists() {
+            fuzz.arg(format!("-dict={}", dictionary.display()));
+        }
         shell::run(&mut fuzz)?;
     }
     Ok(())
