@@ -15,7 +15,8 @@ const LIMITS: Limits = Limits { max_model_size: 1 << 20, max_tensors: 16 };
 
 /// Every dtype that all formats have. The seeds have these tensors.
 fn expected() -> Layout {
-    let tensor = |name: &str, dtype, shape: &[usize]| TensorType { name: name.to_owned(), dtype, shape: shape.to_vec() };
+    let tensor =
+        |name: &str, dtype, shape: &[usize]| TensorType { name: name.to_owned(), dtype, shape: shape.to_vec() };
     let tensors = vec![
         tensor("0", DType::F32, &[2, 3]),
         tensor("1", DType::I64, &[]),
