@@ -1,0 +1,1 @@
+//! GraphQL, REST and gRPC on one port.

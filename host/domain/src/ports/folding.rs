@@ -1,0 +1,160 @@
+//! Aggregation: plugins, and the arithmetic behind them.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::ports::StoredBlob;
+use crate::{
+    AttemptNumber, ClientId, Digest, Metrics, ModelId, PluginVersion, RoundNumber, SessionId, StateBlob, UpdateId,
+    UpdateRefusal,
+};
+
+/// Runs aggregators, and looks at what clients send before they do.
+#[async_trait]
+pub trait Folding: Send + Sync {
+    /// What is installed under a name.
+    ///
+    /// # Errors
+    /// [`FoldingError::NoPlugin`].
+    fn plugin(&self, name: &str) -> Result<PluginVersion, FoldingError>;
+
+    /// Whether an aggregator can begin with a configuration and a model.
+    ///
+    /// # Errors
+    /// [`FoldingError`].
+    async fn try_begin(&self, aggregator: &str, config: &Map<String, Value>, model: Digest)
+    -> Result<(), FoldingError>;
+
+    /// Looks at an update: the global model's tensors, shapes and dtypes, and finite. Gives the Euclidean norm of its
+    /// difference to the global model if asked to.
+    ///
+    /// # Errors
+    /// The refusal, or what went wrong with looking.
+    async fn check(&self, update: UncheckedUpdate) -> Result<Result<Option<f64>, UpdateRefusal>, FoldingError>;
+
+    /// Begins a fold.
+    ///
+    /// # Errors
+    /// [`FoldingError`].
+    async fn begin(&self, start: FoldStart) -> Result<Box<dyn Fold>, FoldingError>;
+}
+
+/// A fold: updates become a model, one by one.
+#[async_trait]
+pub trait Fold: Send {
+    /// Adds an update. It has been checked.
+    ///
+    /// # Errors
+    /// [`FoldError::Rejected`], and the fold goes on without it; [`FoldError::Broken`], and it is over.
+    async fn add(&mut self, update: FoldedUpdate) -> Result<(), FoldError>;
+
+    /// Makes the model and what the aggregator keeps, both durable.
+    ///
+    /// # Errors
+    /// [`FoldError::Broken`].
+    async fn finish(self: Box<Self>) -> Result<FoldOutcome, FoldError>;
+}
+
+/// An update that nobody has looked at.
+#[derive(Clone, Debug)]
+pub struct UncheckedUpdate {
+    /// The file, as it was uploaded.
+    pub blob: Digest,
+    /// The global model's file.
+    pub base: Digest,
+    /// Whether its norm is wanted.
+    pub norm: bool,
+}
+
+/// What a fold begins with.
+#[derive(Clone, Debug)]
+pub struct FoldStart {
+    /// The session.
+    pub session: SessionId,
+    /// The round.
+    pub round: RoundNumber,
+    /// The attempt at it.
+    pub attempt: AttemptNumber,
+    /// The plugin.
+    pub plugin: PluginVersion,
+    /// Its configuration.
+    pub config: Map<String, Value>,
+    /// What everything random follows from.
+    pub seed: u64,
+    /// The global model's file.
+    pub base: Digest,
+    /// What the plugin kept.
+    pub state: Option<StateBlob>,
+    /// The model that the round is to end with.
+    pub model: ModelId,
+}
+
+/// An update that counts.
+#[derive(Clone, Debug)]
+pub struct FoldedUpdate {
+    /// Whose.
+    pub client: ClientId,
+    /// Its name.
+    pub update: UpdateId,
+    /// The file, as it was uploaded.
+    pub blob: Digest,
+    /// Examples that it rests on.
+    pub examples: u64,
+    /// What the client measured when it trained.
+    pub metrics: Metrics,
+}
+
+/// What a fold ends with, durable.
+#[derive(Clone, Debug)]
+pub struct FoldOutcome {
+    /// The new global model's file.
+    pub model: StoredBlob,
+    /// What the plugin keeps.
+    pub state: Option<StateBlob>,
+    /// What the plugin measured: finite.
+    pub metrics: Metrics,
+}
+
+/// Why there is no aggregation.
+#[derive(Debug, Error)]
+pub enum FoldingError {
+    /// No plugin has this name.
+    #[error("there is no aggregator `{name}`; installed are {installed}")]
+    NoPlugin {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        installed: String,
+    },
+    /// The plugin does not take the configuration.
+    #[error("aggregator `{plugin}` does not take this configuration: {problem}")]
+    Config {
+        /// The plugin.
+        plugin: String,
+        /// What it says.
+        problem: String,
+    },
+    /// The plugin failed, or broke.
+    #[error("{0}")]
+    Plugin(String),
+    /// The host failed.
+    #[error("{0}")]
+    Host(String),
+}
+
+/// Why an update was not added, or no model made.
+#[derive(Debug, Error)]
+pub enum FoldError {
+    /// The plugin will not have this update, and goes on.
+    #[error("{0}")]
+    Rejected(String),
+    /// The fold is over.
+    #[error("{0}")]
+    Broken(String),
+    /// The fold is over, and neither plugin nor update is at fault.
+    #[error("{0}")]
+    Host(String),
+}
+
+pub(super) mod fake;

@@ -1,0 +1,138 @@
+//! An aggregator of files that each hold one number in decimal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, Folding, FoldingError, UncheckedUpdate};
+use crate::ports::Blobs;
+use crate::{Digest, Metrics, PluginVersion, UpdateId, UpdateRefusal};
+
+/// Takes the mean of numbers weighted with examples, under the name `mean`. It can be told to break on an update, or to
+/// reject it.
+pub struct FakeFolding<B> {
+    blobs: Arc<B>,
+    faults: Arc<Mutex<BTreeMap<UpdateId, Fault>>>,
+    broken_finishes: Arc<Mutex<u32>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Breaks,
+    Rejects,
+}
+
+impl<B: Blobs> FakeFolding<B> {
+    /// Reads and writes these blobs.
+    pub fn over(blobs: Arc<B>) -> Self {
+        Self { blobs, faults: Arc::default(), broken_finishes: Arc::default() }
+    }
+
+    /// Every fold breaks on this update.
+    pub fn break_on(&self, update: UpdateId) {
+        locked(&self.faults).insert(update, Fault::Breaks);
+    }
+
+    /// Every fold rejects this update.
+    pub fn reject(&self, update: UpdateId) {
+        locked(&self.faults).insert(update, Fault::Rejects);
+    }
+
+    /// The next folds break in `finish`, as many as this.
+    pub fn break_finishes(&self, times: u32) {
+        *locked(&self.broken_finishes) = times;
+    }
+}
+
+async fn number<B: Blobs>(blobs: &B, digest: Digest) -> Result<f64, String> {
+    let file = blobs.open(&digest).await.map_err(|error| error.to_string())?;
+    let text = std::fs::read_to_string(&file.path).map_err(|error| error.to_string())?;
+    text.trim().parse().map_err(|_| format!("{text:.40?} is no number"))
+}
+
+#[async_trait]
+impl<B: Blobs + 'static> Folding for FakeFolding<B> {
+    fn plugin(&self, name: &str) -> Result<PluginVersion, FoldingError> {
+        if name == "mean" {
+            let digest = Digest::from_bytes([7; 32]);
+            Ok(PluginVersion { name: name.to_owned(), version: "1".to_owned(), digest })
+        } else {
+            Err(FoldingError::NoPlugin { name: name.to_owned(), installed: "mean".to_owned() })
+        }
+    }
+
+    async fn try_begin(&self, aggregator: &str, config: &Map<String, Value>, _: Digest) -> Result<(), FoldingError> {
+        self.plugin(aggregator)?;
+        match config.keys().next() {
+            None => Ok(()),
+            Some(key) => {
+                let problem = format!("unknown key `{key}`");
+                Err(FoldingError::Config { plugin: aggregator.to_owned(), problem })
+            }
+        }
+    }
+
+    async fn check(&self, update: UncheckedUpdate) -> Result<Result<Option<f64>, UpdateRefusal>, FoldingError> {
+        let base = number(&*self.blobs, update.base).await.map_err(FoldingError::Host)?;
+        Ok(match number(&*self.blobs, update.blob).await {
+            Ok(value) if value.is_finite() => Ok(update.norm.then(|| (value - base).abs())),
+            Ok(value) => Err(UpdateRefusal::Tensors { problem: format!("{value} is not finite") }),
+            Err(problem) => Err(UpdateRefusal::Tensors { problem }),
+        })
+    }
+
+    async fn begin(&self, _: FoldStart) -> Result<Box<dyn Fold>, FoldingError> {
+        let (blobs, faults) = (Arc::clone(&self.blobs), Arc::clone(&self.faults));
+        let broken_finishes = Arc::clone(&self.broken_finishes);
+        Ok(Box::new(Mean { blobs, faults, broken_finishes, seen: BTreeSet::new(), mean: 0.0, weight: 0.0 }))
+    }
+}
+
+struct Mean<B> {
+    blobs: Arc<B>,
+    faults: Arc<Mutex<BTreeMap<UpdateId, Fault>>>,
+    broken_finishes: Arc<Mutex<u32>>,
+    seen: BTreeSet<crate::ClientId>,
+    mean: f64,
+    weight: f64,
+}
+
+#[async_trait]
+impl<B: Blobs + 'static> Fold for Mean<B> {
+    async fn add(&mut self, update: FoldedUpdate) -> Result<(), FoldError> {
+        let fault = locked(&self.faults).get(&update.update).copied();
+        match fault {
+            Some(Fault::Breaks) => return Err(FoldError::Broken(format!("trap on {}", update.update))),
+            Some(Fault::Rejects) => return Err(FoldError::Rejected(format!("I do not like {}", update.update))),
+            None => {}
+        }
+        assert!(self.seen.insert(update.client.clone()), "the update of {} was folded twice", update.client);
+        let value = number(&*self.blobs, update.blob).await.map_err(FoldError::Host)?;
+        let weight = update.examples as f64;
+        self.weight += weight;
+        self.mean += (value - self.mean) * (weight / self.weight);
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<FoldOutcome, FoldError> {
+        {
+            let mut left = locked(&self.broken_finishes);
+            if *left > 0 {
+                *left -= 1;
+                return Err(FoldError::Broken("trap in finish".to_owned()));
+            }
+        }
+        let host = |error: crate::ports::BlobError| FoldError::Host(error.to_string());
+        let mut writer = self.blobs.begin().await.map_err(host)?;
+        writer.write(Bytes::from(self.mean.to_string())).await.map_err(host)?;
+        let model = writer.finish().await.map_err(host)?;
+        Ok(FoldOutcome { model, state: None, metrics: Metrics::from([("mean".to_owned(), self.mean)]) })
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,1 @@
+//! Drives the domain: asks clients, folds, merges, commits.
