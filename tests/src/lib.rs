@@ -1,75 +1,17 @@
-//! What crosses crates is tested here, in `tests/tests`; this is what those tests share.
+//! What crosses crates is tested here, in `tests/tests` and `tests/benches`; this is what those share.
+//!
+//! A server is the real binary, in a folder of its own ([`server`]). Clients are FEDn's own in Python ([`python`]), or,
+//! where there have to be many, or ones that misbehave at a chosen moment, the load generator ([`load`]).
 
-use std::path::PathBuf;
+mod aggregation;
+pub mod api;
+pub mod fedopt;
+pub mod load;
+pub mod npz;
+pub mod python;
+pub mod server;
+pub mod target;
+pub mod wait;
+pub mod wire;
 
-use fedwit_runtime::{Limits, Plugin, Round, Runtime, Update, UpdateInfo};
-use fedwit_tensor::{Builder, DType, Layout, Parameters, TensorType};
-
-/// A runtime with these limits, and compiled plugins kept between tests.
-///
-/// # Panics
-/// If this machine cannot run plugins.
-#[must_use]
-pub fn runtime(limits: Limits) -> Runtime {
-    let cache = target_folder().join("tmp").join("plugin-cache");
-    Runtime::new(limits, Some(&cache)).expect("a runtime")
-}
-
-/// A plugin that the project ships, or one that is made for its tests.
-///
-/// # Panics
-/// If it was not built.
-#[must_use]
-pub fn plugin(runtime: &Runtime, name: &str) -> Plugin {
-    let file = format!("{name}.wasm");
-    let places = [target_folder().join("plugins"), target_folder().join("test-plugins")];
-    let path = places.iter().map(|folder| folder.join(&file)).find(|path| path.exists());
-    let path = path.unwrap_or_else(|| panic!("{file} is in none of {places:?}: run `cargo xtask plugins`"));
-    runtime.load(name, &std::fs::read(path).expect("a component")).expect("a plugin")
-}
-
-/// Cargo's target folder: test binaries lie in `target/PROFILE/deps`.
-fn target_folder() -> PathBuf {
-    let binary = std::env::current_exe().expect("the test's own path");
-    binary.ancestors().nth(3).expect("a test binary lies in the target folder").to_owned()
-}
-
-/// A model of one tensor in one dimension, its values rounded to `dtype`.
-///
-/// # Panics
-/// If `dtype` cannot hold a value.
-#[must_use]
-pub fn model(dtype: DType, values: &[f64]) -> Parameters {
-    let tensor = TensorType { name: "w".to_owned(), dtype: DType::F64, shape: vec![values.len()] };
-    let mut builder = Builder::zeros(&Layout::new(vec![tensor]).expect("a layout"));
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    builder.write("w", 0, &bytes).expect("values");
-    builder.build().cast(dtype).expect("values of the dtype")
-}
-
-/// The values of such a model.
-///
-/// # Panics
-/// If it is another.
-#[must_use]
-pub fn values(model: &Parameters) -> Vec<f64> {
-    let wide = model.cast(DType::F64).expect("float64 holds every value");
-    let bytes = wide.read("w", 0, wide.layout().elements() as u64).expect("the tensor");
-    bytes.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
-}
-
-/// A first round.
-#[must_use]
-pub fn round(global_model: &Parameters, config: &str) -> Round {
-    Round { number: 1, config: config.to_owned(), seed: 0, global_model: global_model.clone(), state: None }
-}
-
-/// A checked update of a first round.
-///
-/// # Panics
-/// If it does not fit.
-#[must_use]
-pub fn update(client: &str, num_examples: u64, parameters: &Parameters, base: &Parameters) -> Update {
-    let info = UpdateInfo { client: client.to_owned(), round: 1, num_examples, metrics: Vec::new() };
-    Update::checked(info, parameters, base).expect("an update that fits")
-}
+pub use aggregation::{model, plugin, round, runtime, update, values};

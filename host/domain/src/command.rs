@@ -28,6 +28,11 @@ pub enum Command {
         /// What is installed under the configured aggregator's name.
         plugin: PluginVersion,
     },
+    /// Count an attempt that cannot even be opened as failed.
+    CannotOpen {
+        /// Why.
+        failure: AttemptFailure,
+    },
     /// Take an update.
     SubmitUpdate(SubmitUpdate),
     /// Stop waiting for a client that is gone, if it has been for long enough.

@@ -85,6 +85,7 @@ impl Session {
                 _ => Ok(vec![Event::Stopped { reason }]),
             },
             Command::OpenAttempt { online, plugin } => Ok(self.open_attempt(online, plugin, now)),
+            Command::CannotOpen { failure } => Ok(self.cannot_open(failure)),
             Command::SubmitUpdate(submission) => self.submit(submission),
             Command::GiveUp { client, gone_since } => Ok(self.give_up(&client, gone_since, now)),
             Command::Exclude { round, attempt, client, problem } => self.exclude(round, attempt, client, problem),

@@ -46,6 +46,8 @@ pub struct Session {
     pub best: Option<Best>,
     /// Set once the target is reached.
     pub reached: Option<(RoundNumber, f64)>,
+    /// Set when the server comes back, until the next attempt is opened: clients have this long to come back too.
+    pub recovering_until: Option<Timestamp>,
     /// The number of the last event.
     pub sequence: u64,
     /// The time of the last event.
@@ -247,6 +249,7 @@ impl Session {
             validations: BTreeMap::new(),
             best: None,
             reached: None,
+            recovering_until: None,
             sequence: first.sequence,
             last_event_at: first.at,
         })
@@ -275,6 +278,7 @@ impl Session {
             Event::AttemptOpened { round, attempt, asked, deadline, plugin, .. } => {
                 let asked: BTreeMap<_, _> = asked.iter().map(|client| (client.clone(), Answer::Pending)).collect();
                 self.late_refusals = 0;
+                self.recovering_until = None;
                 self.phase = Phase::Collecting(Attempt {
                     round: *round,
                     number: *attempt,
@@ -409,6 +413,7 @@ impl Session {
     /// again, and at least the time that a client has to come back.
     fn postpone(&mut self, now: Timestamp) {
         let (last, grace) = (self.last_event_at, self.config.reconnect_grace());
+        self.recovering_until = Some(now.plus(grace));
         let postponed = |until: Timestamp| now.plus(until.since(last).max(grace));
         match &mut self.phase {
             Phase::Idle => {}
@@ -472,7 +477,8 @@ impl Session {
             Phase::Collecting(attempt) => Some(attempt.deadline),
             Phase::Idle | Phase::Aggregating(_) => None,
         };
-        round.into_iter().chain(self.validations.values().map(|validation| validation.until)).min()
+        let recovering = self.recovering_until.filter(|_| self.wants_attempt());
+        round.into_iter().chain(recovering).chain(self.validations.values().map(|validation| validation.until)).min()
     }
 }
 

@@ -21,6 +21,7 @@ mod limits;
 mod log;
 mod plugin;
 mod runtime;
+mod state_file;
 mod ticker;
 mod update;
 
@@ -30,4 +31,5 @@ pub use limits::Limits;
 pub use log::{Level, LogLine};
 pub use plugin::{Digest, Plugin};
 pub use runtime::{Runtime, RuntimeError};
+pub use state_file::{SavedState, StateFileError};
 pub use update::{Refusal, Update, UpdateInfo};

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fedwit_tensor::formats::Format;
+
+use crate::settings::Settings;
 
 /// A federated-learning server whose algorithms are sandboxed WebAssembly components.
 #[derive(Parser)]
@@ -16,11 +19,24 @@ pub(crate) struct CommandLine {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Runs the server.
+    Serve(Box<ServeArguments>),
     /// Runs one round over files: aggregates model updates into the next global model.
     Aggregate(AggregateArguments),
     /// Looks at model files, and changes their format.
     #[command(subcommand)]
     Model(ModelCommand),
+}
+
+/// Settings come from flags, from environment variables and from a file, the first that speaks winning. Relative paths
+/// start from the folder that the server is started in.
+#[derive(Args)]
+pub(crate) struct ServeArguments {
+    /// A TOML file of settings: the names of the flags, with `_` for `-`.
+    #[arg(long, env = "FEDWIT_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 /// Formats are told by content on the way in, and by ending on the way out: `.safetensors`, `.npz`, `.bin` or `.f64`
@@ -57,13 +73,19 @@ pub(crate) struct AggregateArguments {
     pub(crate) reading: ReadingArguments,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct PluginArguments {
     /// The folder of installed plugins [default: `plugins` beside the binary, or beside its folder].
     #[arg(long = "plugins", value_name = "FOLDER", env = "FEDWIT_PLUGINS")]
     pub(crate) folder: Option<PathBuf>,
     /// Where compiled plugins are kept [default: `fedwit` in the user's cache folder; empty for nowhere].
-    #[arg(long = "plugin-cache", value_name = "FOLDER", env = "FEDWIT_PLUGIN_CACHE")]
+    #[arg(
+        long = "plugin-cache",
+        value_name = "FOLDER",
+        env = "FEDWIT_PLUGIN_CACHE",
+        // Clap's own parser of paths takes no empty one.
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub(crate) cache: Option<PathBuf>,
 }
 

@@ -6,10 +6,19 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod aggregate;
+mod application;
 mod command_line;
+mod gate;
+mod listener;
 mod model;
+mod operations;
 mod plugins;
+mod readiness;
+mod serve;
+mod settings;
+mod signals;
 mod state_file;
+mod telemetry;
 
 use command_line::{Command, CommandLine, ModelCommand};
 
@@ -17,12 +26,13 @@ fn main() -> ExitCode {
     // On a usage error, clap says what is wrong and exits with 2.
     let command = CommandLine::parse().command;
     let result = match command {
-        Command::Aggregate(arguments) => aggregate::run(&arguments),
-        Command::Model(ModelCommand::Info(arguments)) => model::info(&arguments),
-        Command::Model(ModelCommand::Convert(arguments)) => model::convert(&arguments),
+        Command::Serve(arguments) => serve::run(*arguments),
+        Command::Aggregate(arguments) => aggregate::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Model(ModelCommand::Info(arguments)) => model::info(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Model(ModelCommand::Convert(arguments)) => model::convert(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // If standard error is gone there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");

@@ -9,7 +9,7 @@ use crate::command_line::PluginArguments;
 
 /// Loads the plugin of a name, or of a component's file.
 pub(crate) fn load(plugin: &str, arguments: &PluginArguments) -> Result<Plugin> {
-    let path = find(plugin, arguments.folder.as_deref())?;
+    let path = find(plugin, &folders(arguments))?;
     let name = path.display().to_string();
     let limits = Limits::default();
     let size = std::fs::metadata(&path).with_context(|| format!("plugin {name}"))?.len();
@@ -22,7 +22,8 @@ pub(crate) fn load(plugin: &str, arguments: &PluginArguments) -> Result<Plugin> 
     runtime.load(&name, &component).with_context(|| format!("plugin {name}"))
 }
 
-fn runtime(limits: Limits, arguments: &PluginArguments) -> Result<Runtime> {
+/// What loads them, with the compiled ones kept where `arguments` say.
+pub(crate) fn runtime(limits: Limits, arguments: &PluginArguments) -> Result<Runtime> {
     match Runtime::new(limits.clone(), cache_folder(arguments).as_deref()) {
         // A home without room for a cache only makes plugins slower to load; a folder that was asked for must work.
         Err(RuntimeError::Cache(_)) if arguments.cache.is_none() => Ok(Runtime::new(limits, None)?),
@@ -31,17 +32,16 @@ fn runtime(limits: Limits, arguments: &PluginArguments) -> Result<Runtime> {
 }
 
 /// A plugin is a file if it looks like one, else a name.
-fn find(plugin: &str, folder: Option<&Path>) -> Result<PathBuf> {
+fn find(plugin: &str, folders: &[PathBuf]) -> Result<PathBuf> {
     if plugin.contains(std::path::MAIN_SEPARATOR) || plugin.ends_with(".wasm") {
         return Ok(PathBuf::from(plugin));
     }
-    let folders = folder.map_or_else(default_folders, |folder| vec![folder.to_owned()]);
     let file = format!("{plugin}.wasm");
     if let Some(path) = folders.iter().map(|folder| folder.join(&file)).find(|path| path.is_file()) {
         return Ok(path);
     }
     let searched: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-    bail!("no plugin `{plugin}` in {}; installed: {}", searched.join(", "), installed(&folders));
+    bail!("no plugin `{plugin}` in {}; installed: {}", searched.join(", "), installed(folders));
 }
 
 fn installed(folders: &[PathBuf]) -> String {
@@ -54,6 +54,11 @@ fn installed(folders: &[PathBuf]) -> String {
     names.sort_unstable();
     names.dedup();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Where plugins are looked for by name: in the folder that was given, else in those where they lie by default.
+pub(crate) fn folders(arguments: &PluginArguments) -> Vec<PathBuf> {
+    arguments.folder.as_ref().map_or_else(default_folders, |folder| vec![folder.clone()])
 }
 
 /// Beside the binary where it is installed; in Cargo's target folder where it was built.

@@ -29,7 +29,7 @@ impl Session {
         asked.sort_unstable();
         asked.dedup();
         let (online, until) = (count(asked.len()), now.plus(timeout));
-        if online < self.config.clients_required {
+        if online < self.config.clients_required || self.still_returning(&asked, now) {
             return match self.phase {
                 Phase::Awaiting { .. } => Vec::new(),
                 _ => vec![Event::ClientsAwaited { round, attempt, online, until }],
@@ -41,6 +41,23 @@ impl Session {
             asked.sort_unstable();
         }
         vec![Event::AttemptOpened { round, attempt, base: self.model.id, asked, deadline: until, plugin }]
+    }
+
+    /// Whether somebody who took part before the server went away may still come back. A round that began without them
+    /// would be of whoever was quickest.
+    fn still_returning(&self, there: &[ClientId], now: Timestamp) -> bool {
+        let Some(previous) = self.previous.as_ref() else { return false };
+        let missing = |(client, answer): (&ClientId, &Answer)| {
+            !matches!(answer, Answer::GivenUp) && there.binary_search(client).is_err()
+        };
+        self.recovering_until.is_some_and(|until| now < until) && previous.asked.iter().any(missing)
+    }
+
+    /// What no attempt can be opened for counts as one that failed.
+    pub(super) fn cannot_open(&self, failure: AttemptFailure) -> Vec<Event> {
+        let (round, attempt) = (self.next_round(), self.next_attempt());
+        let wanted = self.wants_attempt();
+        wanted.then_some(Event::AttemptFailed { round, attempt, failure }).into_iter().collect()
     }
 
     /// A number that is as good as drawn, and the same whenever it is drawn again.
