@@ -2,7 +2,7 @@
 
 use std::io;
 
-const FOLDER: &str = "../host/api/proto";
+const FOLDER: &str = "/tmp/proto";
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={FOLDER}");

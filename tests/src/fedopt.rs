@@ -48,7 +48,8 @@ impl FedAdam {
 pub fn relative_error(got: &[f32], reference: &[f64]) -> f64 {
     assert_eq!(got.len(), reference.len(), "models of one size");
     let scale = reference.iter().fold(0.0, |scale: f64, value| scale.max(value.abs()));
-    let worst = got.iter().zip(reference).fold(0.0, |worst: f64, (got, value)| worst.max((f64::from(*got) - value).abs()));
+    let worst =
+        got.iter().zip(reference).fold(0.0, |worst: f64, (got, value)| worst.max((f64::from(*got) - value).abs()));
     worst / scale
 }
 

@@ -114,7 +114,9 @@ impl Server {
             if let Some(status) = process.try_wait()? {
                 bail!("the server ended with {status} instead of starting: {}", log.tail());
             }
-            let Some(line) = log.find(mark, |line| line.message().starts_with("listening on ")) else { return Ok(None) };
+            let Some(line) = log.find(mark, |line| line.message().starts_with("listening on ")) else {
+                return Ok(None);
+            };
             let url = line.message().trim_start_matches("listening on ").trim_start_matches("http://").to_owned();
             *address = url.parse().with_context(|| format!("the address in {line}"))?;
             Ok(Some(()))

@@ -4,7 +4,9 @@
 //! and not build scripts so that an ordinary `cargo build` never starts a cargo of its own.
 
 mod bench;
+mod demo;
 mod fuzz;
+mod graphiql;
 mod plugins;
 mod python;
 mod shell;
@@ -30,6 +32,10 @@ struct CommandLine {
 enum Chore {
     /// Build every plugin of the workspace to a component in target/plugins
     Plugins,
+    /// Fetch what the GraphiQL page is made of to target/graphiql
+    Graphiql,
+    /// Train a model through the server with FEDn's own clients
+    Demo(demo::Arguments),
     /// Set up what the tests need, and run them all
     Test(test::Arguments),
     /// Build the plugins and run the benchmarks
@@ -53,6 +59,8 @@ fn run(chore: &Chore) -> Result<()> {
     let workspace = Workspace::find()?;
     match chore {
         Chore::Plugins => plugins::build(&workspace),
+        Chore::Graphiql => graphiql::build(&workspace),
+        Chore::Demo(arguments) => demo::run(&workspace, arguments),
         Chore::Test(arguments) => test::run(&workspace, arguments),
         Chore::Bench(arguments) => bench::run(&workspace, arguments),
         Chore::Fuzz(arguments) => fuzz::run(&workspace, arguments),

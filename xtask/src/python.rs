@@ -1,5 +1,6 @@
-//! The Python that tests talk to: a virtual environment in `target/python` with the exact versions of
-//! `tests/requirements.txt`, so that nothing is installed where other programs look.
+//! Pythons with packages of exact versions, each a virtual environment under `target`, so that nothing is installed
+//! where other programs look. The one that tests talk to is `target/python`, with the packages of
+//! `tests/requirements.txt`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,17 +14,21 @@ use crate::workspace::Workspace;
 /// The oldest Python that the pinned packages run on.
 const OLDEST: (u32, u32) = (3, 11);
 
-const NEEDED: &str = "the tests need `python3`, version 3.11 or newer, with its `venv` module";
+const NEEDED: &str = "this needs `python3`, version 3.11 or newer, with its `venv` module";
 
-/// The virtual environment's interpreter. The environment is made if it is missing, and made anew if it no longer
-/// is what it was made as.
+/// The interpreter that tests talk to.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
-    let requirements = workspace.root().join("tests/requirements.txt");
-    let pins = fs::read_to_string(&requirements).with_context(|| format!("cannot read {}", requirements.display()))?;
+    environment(&workspace.target().join("python"), &workspace.root().join("tests/requirements.txt"))
+}
+
+/// The interpreter of the virtual environment in `folder`. The environment is made if it is missing, and made anew if
+/// it no longer is what it was made as.
+pub(crate) fn environment(folder: &Path, requirements: &Path) -> Result<PathBuf> {
+    let pins = fs::read_to_string(requirements).with_context(|| format!("cannot read {}", requirements.display()))?;
     let version = version(Path::new("python3")).context(NEEDED)?;
-    let environment = Environment { folder: workspace.target().join("python"), stamp: format!("{version}\n{pins}") };
+    let environment = Environment { folder: folder.to_owned(), stamp: format!("{version}\n{pins}") };
     if !environment.is_ready(&version) {
-        environment.make(&version, &requirements)?;
+        environment.make(&version, requirements)?;
     }
     Ok(environment.python())
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::workspace::{Purpose, Workspace};
-use crate::{plugins, python, shell};
+use crate::{graphiql, plugins, python, shell};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -16,6 +16,7 @@ pub(crate) struct Arguments {
 /// Sets up what is missing, and runs every test of the workspace, those in the documentation included.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     plugins::build(workspace)?;
+    graphiql::build(workspace)?;
     let python = python::ensure(workspace)?;
 
     let mut cargo = workspace.cargo();

@@ -90,9 +90,7 @@ impl Federation {
         };
         let name = if name.is_empty() { id.to_string() } else { name };
         let (at, package) = (self.now(), package.name().to_owned());
-        self.store()
-            .register_client(NewClient { id: id.clone(), name, package, combiner_preferred, ip, at })
-            .await?;
+        self.store().register_client(NewClient { id: id.clone(), name, package, combiner_preferred, ip, at }).await?;
         tracing::info!(client.id = %id, "client `{id}` has registered");
         Ok(RegistrationOutcome::Assigned { id, format })
     }

@@ -14,6 +14,7 @@ mod folding;
 mod models;
 mod packages;
 mod plugins;
+mod pool;
 mod predictions;
 mod presence;
 mod session;

@@ -156,8 +156,10 @@ impl Federation {
         let path = self.inner.blobs.scratch().join(format!("model-{}.{}", Uuid::new_v4(), ending(format)));
         let written = path.clone();
         let size = self.inner.pool.run(move || encode(&source, &written, file_format(format))).await?;
-        let size_bytes = size.map_err(|problem| {
-            FederationError::Format { model: model.to_string(), format: ending(format), problem }
+        let size_bytes = size.map_err(|problem| FederationError::Format {
+            model: model.to_string(),
+            format: ending(format),
+            problem,
         })?;
         Ok(Arc::new(EncodedFile { path, size_bytes }))
     }

@@ -128,7 +128,9 @@ impl Outboxes {
         let boxes = self.boxes();
         let tasks = &boxes.get(client)?.tasks;
         let mut found = tasks.iter().filter_map(|outstanding| match &outstanding.task.kind {
-            TaskKind::Train { session, round, attempt, model: base, .. } if model.is_none_or(|model| model == *base) => {
+            TaskKind::Train { session, round, attempt, model: base, .. }
+                if model.is_none_or(|model| model == *base) =>
+            {
                 Some(TaskId::Training { session: *session, round: *round, attempt: *attempt })
             }
             _ => None,

@@ -61,9 +61,7 @@ impl Gate {
         let counted = client.map(|client| self.count(client)).transpose()?;
         match tokio::time::timeout(self.wait, Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Place { _permit: permit, _counted: counted }),
-            Ok(Err(_)) | Err(_) => {
-                Err(FederationError::Unavailable("too many files are coming in at once".to_owned()))
-            }
+            Ok(Err(_)) | Err(_) => Err(FederationError::Unavailable("too many files are coming in at once".to_owned())),
         }
     }
 

@@ -83,7 +83,10 @@ mod tests {
         let first = Entry::float32("0", &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         let scalar = Entry { method: Method::Deflated, ..Entry::float32("1", &[], &[-0.5]) };
         let arrays = read(&archive(&[first, scalar])?)?;
-        assert_eq!(arrays[0], Array { name: "0".to_owned(), shape: vec![2, 3], values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] });
+        assert_eq!(
+            arrays[0],
+            Array { name: "0".to_owned(), shape: vec![2, 3], values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] }
+        );
         assert_eq!((arrays[1].shape.len(), arrays[1].values.as_slice()), (0, &[-0.5_f32][..]));
         Ok(())
     }

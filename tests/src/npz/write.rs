@@ -4,8 +4,8 @@ use std::io::Write;
 
 use anyhow::Result;
 use bytes::Bytes;
-use flate2::Crc;
 use flate2::Compression;
+use flate2::Crc;
 use flate2::write::DeflateEncoder;
 
 /// How an entry is kept.
@@ -70,9 +70,9 @@ impl Entry {
 /// # Errors
 /// Never: the files of tests are small enough.
 pub fn stored(arrays: &[(&[u64], &[f32])]) -> Result<Bytes> {
-    let entries: Vec<_> = arrays.iter().enumerate();
-    let entries: Vec<_> =
-        entries.into_iter().map(|(index, (shape, values))| Entry::float32(&index.to_string(), shape, values)).collect();
+    let array =
+        |(index, (shape, values)): (usize, &(&[u64], &[f32]))| Entry::float32(&index.to_string(), shape, values);
+    let entries: Vec<_> = arrays.iter().enumerate().map(array).collect();
     archive(&entries)
 }
 

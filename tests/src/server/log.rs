@@ -74,7 +74,13 @@ impl Log {
     ///
     /// # Errors
     /// If it does not come.
-    pub async fn wait_for(&self, after: Mark, what: &str, patience: Duration, wanted: impl Fn(&Line) -> bool) -> Result<Line> {
+    pub async fn wait_for(
+        &self,
+        after: Mark,
+        what: &str,
+        patience: Duration,
+        wanted: impl Fn(&Line) -> bool,
+    ) -> Result<Line> {
         wait::until(format_args!("the log line `{what}`"), patience, async || Ok(self.find(after, &wanted))).await
     }
 
@@ -121,7 +127,11 @@ impl Line {
     #[must_use]
     pub fn field(&self, name: &str) -> &Value {
         let spans = self.0["spans"].as_array().into_iter().flatten().rev();
-        std::iter::once(&*self.0).chain(spans).map(|fields| &fields[name]).find(|value| !value.is_null()).unwrap_or(&Value::Null)
+        std::iter::once(&*self.0)
+            .chain(spans)
+            .map(|fields| &fields[name])
+            .find(|value| !value.is_null())
+            .unwrap_or(&Value::Null)
     }
 }
 

@@ -92,7 +92,7 @@ impl Session {
 
     fn too_many_exclusions(&self, open: &Attempt) -> Option<Event> {
         let (exclusions, limit) = (open.exclusions, self.config.max_exclusions);
-        (exclusions > limit).then(|| Event::AttemptFailed {
+        (exclusions > limit).then_some(Event::AttemptFailed {
             round: open.round,
             attempt: open.number,
             failure: AttemptFailure::TooManyExclusions { exclusions, limit },

@@ -156,7 +156,7 @@ pub(super) mod fake {
         fn keep(&self, content: Vec<u8>) -> Result<StoredBlob, BlobError> {
             let stored = StoredBlob { digest: digest(&content), size_bytes: content.len() as u64 };
             let path = self.folder.join(stored.digest.to_string());
-            std::fs::write(path, &content).map_err(|error| io(stored.digest, error))?;
+            std::fs::write(path, &content).map_err(|error| io(&stored.digest, error))?;
             locked(&self.durable).insert(stored.digest, content);
             Ok(stored)
         }
@@ -194,8 +194,8 @@ pub(super) mod fake {
         }
 
         async fn adopt(&self, file: &Path) -> Result<StoredBlob, BlobError> {
-            let content = std::fs::read(file).map_err(|error| io(file.display(), error))?;
-            std::fs::remove_file(file).map_err(|error| io(file.display(), error))?;
+            let content = std::fs::read(file).map_err(|error| io(&file.display(), error))?;
+            std::fs::remove_file(file).map_err(|error| io(&file.display(), error))?;
             self.keep(content)
         }
 
@@ -227,7 +227,7 @@ pub(super) mod fake {
         Digest::from_bytes(bytes)
     }
 
-    fn io(what: impl ToString, error: std::io::Error) -> BlobError {
+    fn io(what: &impl ToString, error: std::io::Error) -> BlobError {
         BlobError::Io { what: what.to_string(), error }
     }
 

@@ -1,0 +1,119 @@
+//! Folding with plugins: the port of the domain over `fedwit-runtime` and `fedwit-tensor`.
+//!
+//! An update is looked at once, when it comes, and what was read is kept until it is folded a moment later; after a
+//! restart, or when a fold is repeated, it is read again from the file that the client sent.
+
+mod fold;
+mod models;
+mod update;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fedwit_domain::ports::{Blobs, Fold, FoldStart, Folding, FoldingError, UncheckedUpdate};
+use fedwit_domain::{Digest, PluginVersion, UpdateRefusal};
+use fedwit_runtime::{Fault, Plugin, PluginError, Round, SavedState};
+use fedwit_tensor::formats::Limits;
+use serde_json::{Map, Value};
+
+use self::fold::PluginFold;
+use self::models::GlobalModels;
+use self::update::CheckedUpdates;
+use crate::plugins::{Plugins, version};
+use crate::pool::Pool;
+
+/// Folds with the plugins that are installed.
+pub struct PluginFolding {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    blobs: Arc<dyn Blobs>,
+    plugins: Plugins,
+    pool: Pool,
+    models: GlobalModels,
+    checked: CheckedUpdates,
+}
+
+impl PluginFolding {
+    pub(crate) fn new(blobs: Arc<dyn Blobs>, plugins: Plugins, pool: Pool) -> Self {
+        let (models, checked) = (GlobalModels::default(), CheckedUpdates::default());
+        Self { shared: Arc::new(Shared { blobs, plugins, pool, models, checked }) }
+    }
+}
+
+#[async_trait]
+impl Folding for PluginFolding {
+    fn plugin(&self, name: &str) -> Result<PluginVersion, FoldingError> {
+        self.shared.plugins.get(name).map(version)
+    }
+
+    async fn try_begin(
+        &self,
+        aggregator: &str,
+        config: &Map<String, Value>,
+        model: Digest,
+    ) -> Result<(), FoldingError> {
+        let plugin = self.shared.plugins.get(aggregator)?.clone();
+        let global_model = self.shared.global_model(model).await?;
+        let config = Value::Object(config.clone()).to_string();
+        let round = Round { number: 1, config, seed: 0, global_model, state: None };
+        let begun = self.shared.pool.run(move || plugin.begin(round).map(drop)).await?;
+        begun.map_err(folding_error)
+    }
+
+    async fn check(&self, update: UncheckedUpdate) -> Result<Result<Option<f64>, UpdateRefusal>, FoldingError> {
+        self.shared.check(update).await
+    }
+
+    async fn begin(&self, start: FoldStart) -> Result<Box<dyn Fold>, FoldingError> {
+        let shared = Arc::clone(&self.shared);
+        let plugin = shared.plugins.get(&start.plugin.name)?.clone();
+        let global_model = shared.global_model(start.base).await?;
+        let state = match &start.state {
+            None => None,
+            Some(kept) if kept.plugin != plugin.name() => {
+                let problem =
+                    format!("the session keeps the state of `{}`, which `{}` cannot use", kept.plugin, plugin.name());
+                return Err(FoldingError::Plugin(problem));
+            }
+            Some(kept) => Some(shared.blobs.open(&kept.blob).await.map_err(host)?),
+        };
+        let config = Value::Object(start.config.clone()).to_string();
+        let (number, seed, base) = (start.round.0.into(), start.seed, global_model.clone());
+        let begin = move || {
+            begin(&plugin, state.as_ref().map(|file| file.path.as_path()), |state| Round {
+                number,
+                config,
+                seed,
+                global_model,
+                state,
+            })
+        };
+        let (plugin, aggregation) = shared.pool.run(begin).await??;
+        Ok(Box::new(PluginFold::new(shared, start, plugin, base, aggregation)))
+    }
+}
+
+fn begin(
+    plugin: &Plugin,
+    state: Option<&std::path::Path>,
+    round: impl FnOnce(Option<fedwit_runtime::State>) -> Round,
+) -> Result<(Plugin, fedwit_runtime::Aggregation), FoldingError> {
+    let state = state.map(|path| SavedState::read(path, plugin, Limits::default())).transpose().map_err(host)?;
+    let aggregation = plugin.begin(round(state.map(|saved| saved.state))).map_err(folding_error)?;
+    Ok((plugin.clone(), aggregation))
+}
+
+fn folding_error(error: PluginError) -> FoldingError {
+    match &error.fault {
+        Fault::InvalidConfig(problem) => {
+            FoldingError::Config { plugin: error.plugin.clone(), problem: problem.clone() }
+        }
+        _ => FoldingError::Plugin(error.to_string()),
+    }
+}
+
+fn host(error: impl std::fmt::Display) -> FoldingError {
+    FoldingError::Host(error.to_string())
+}

@@ -1,0 +1,273 @@
+//! What clients send when they are done.
+//!
+//! Clients of different kinds say different things about what they answer, and say it in texts. All of that is read
+//! here. What is wrong is an answer to the client and an event, never an error: an error would end the client.
+
+mod json;
+mod metadata;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fedwit_domain::ports::UncheckedUpdate;
+use fedwit_domain::{
+    CheckedUpdate, ClaimedTask, ClientId, Command, Event, Recorded, Refusal, RoundId, Session, SessionId,
+    SubmissionAnswer, SubmitUpdate, TaskId, UpdateId, UpdateRefusal,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub(crate) use self::json::lenient_json;
+use self::metadata::{ValidationData, training};
+use crate::{Federation, FederationError};
+
+/// A model update, as a client announces it.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Who sends it.
+    pub client: ClientId,
+    /// The id that its file was uploaded under.
+    pub update: String,
+    /// The task that it answers, if it says so.
+    pub correlation: String,
+    /// The model that it started from, if it says so.
+    pub model: String,
+    /// The task's data, if it sends them back.
+    pub config: String,
+    /// What it says of its training: JSON.
+    pub meta: String,
+}
+
+/// What a client measured of a model.
+#[derive(Clone, Debug)]
+pub struct ValidationReport {
+    /// Who sends it.
+    pub client: ClientId,
+    /// The task that it answers, if it says so.
+    pub correlation: String,
+    /// The session.
+    pub session: String,
+    /// The model.
+    pub model: String,
+    /// What it measured: JSON.
+    pub data: String,
+}
+
+/// Updates that are being looked at. A file is an update once, whoever is quicker.
+#[derive(Clone, Default)]
+pub(crate) struct Claims {
+    under_way: Arc<Mutex<HashSet<UpdateId>>>,
+}
+
+struct Claim {
+    claims: Claims,
+    update: UpdateId,
+}
+
+impl Claims {
+    fn claim(&self, update: &UpdateId) -> Option<Claim> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let claim = || Claim { claims: self.clone(), update: update.clone() };
+        under_way.insert(update.clone()).then(claim)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.claims.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.update);
+    }
+}
+
+impl Federation {
+    /// Takes an update. What counts is durable once this returns.
+    ///
+    /// # Errors
+    /// Only what is no fault of the update: [`FederationError::Unavailable`], [`FederationError::Store`]. The client sends
+    /// it again.
+    pub async fn submit_update(&self, submission: Submission) -> Result<SubmissionAnswer, FederationError> {
+        let client = submission.client.clone();
+        let Some((session, claimed)) = self.claimed(&submission) else {
+            let claimed = format!("`{:.100}`", submission.correlation);
+            tracing::info!(client.id = %client, "an update of client `{client}` answers no task: {claimed}");
+            return Ok(Err(UpdateRefusal::NoTask { claimed }));
+        };
+        let (update, named) = match submission.update.parse::<UpdateId>() {
+            Ok(update) => (update, Ok(())),
+            Err(error) => (stand_in(session, &submission.update)?, Err(error)),
+        };
+        let Some(_claim) = self.inner.claims.claim(&update) else {
+            // The client's other copy of this message is being looked at; whoever asks again gets that one's answer.
+            return Err(FederationError::Unavailable(format!("update `{update}` is being looked at")));
+        };
+        let state = match self.session_state(session).await {
+            Ok(state) => state,
+            Err(FederationError::NotFound { .. }) => {
+                return Ok(Err(UpdateRefusal::NoTask { claimed: format!("session {session}") }));
+            }
+            Err(error) => return Err(error),
+        };
+        let checked = match (named, state.foregone(&client, &update, &claimed)) {
+            // The domain says so again, and records it.
+            (_, Some(Ok(()))) => return Ok(Ok(())),
+            (_, Some(Err(refusal))) => Err(refusal),
+            (Err(error), None) => Err(UpdateRefusal::Metadata { problem: error.to_string() }),
+            (Ok(()), None) => self.look(&state, &client, &update, &submission.meta).await?,
+        };
+        let command = SubmitUpdate { client: client.clone(), update: update.clone(), claimed, checked };
+        let answer = match self.command(session, Command::SubmitUpdate(command)).await {
+            Ok(events) => answer(&events, &client, &update),
+            Err(FederationError::Refused(Refusal::Update(refusal))) => Err(refusal),
+            Err(error) => return Err(error),
+        };
+        self.note(session, &client, &update, &answer);
+        if answer.is_err() {
+            self.drop_upload(&client, &update).await;
+        }
+        Ok(answer)
+    }
+
+    /// What an update says that it answers.
+    fn claimed(&self, submission: &Submission) -> Option<(SessionId, ClaimedTask)> {
+        let model = submission.model.parse().ok();
+        let config: Option<Value> = serde_json::from_str(&submission.config).ok();
+        let text = |key: &str| config.as_ref()?.get(key)?.as_str();
+        let told = submission.correlation.parse().ok().or_else(|| text("task_id")?.parse().ok());
+        let told = told.or_else(|| {
+            let RoundId { session, round } = text("round_id")?.parse().ok()?;
+            Some(Claimed::Round(session, round))
+        });
+        let found = told.or_else(|| self.inner.outboxes.training(&submission.client, model).map(Claimed::Task));
+        Some(match found? {
+            Claimed::Task(TaskId::Training { session, round, attempt }) => {
+                (session, ClaimedTask { round: Some(round), attempt: Some(attempt), model })
+            }
+            Claimed::Task(TaskId::Validation { .. }) => return None,
+            Claimed::Round(session, round) => (session, ClaimedTask { round: Some(round), attempt: None, model }),
+        })
+    }
+
+    /// Looks at an update that is in its place.
+    async fn look(
+        &self,
+        session: &Session,
+        client: &ClientId,
+        update: &UpdateId,
+        meta: &str,
+    ) -> Result<Result<CheckedUpdate, UpdateRefusal>, FederationError> {
+        let training = match training(meta) {
+            Ok(training) => training,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let Some(upload) = self.store().upload(update).await? else { return Ok(Err(UpdateRefusal::NoUpload)) };
+        if upload.client.as_ref().is_some_and(|uploader| uploader != client) {
+            return Ok(Err(UpdateRefusal::Foreign));
+        }
+        if upload.used_by.is_some() {
+            return Ok(Err(UpdateRefusal::Reused));
+        }
+        let norm = session.config.max_update_norm.is_some();
+        let unchecked = UncheckedUpdate { blob: upload.blob, base: session.model.blob, norm };
+        let (examples, metrics) = (training.examples, training.metrics);
+        let (blob, size_bytes) = (upload.blob, upload.size_bytes);
+        let looked = self.inner.folding.check(unchecked).await?;
+        Ok(looked.map(|norm| CheckedUpdate { blob, size_bytes, examples, metrics, norm }))
+    }
+
+    fn note(&self, session: SessionId, client: &ClientId, update: &UpdateId, answer: &SubmissionAnswer) {
+        match answer {
+            Ok(()) => {
+                metrics::counter!("fedwit_updates_total", "outcome" => "accepted").increment(1);
+                tracing::info!(
+                    session.id = %session, client.id = %client, update.id = %update, "update `{update}` counts"
+                );
+            }
+            Err(refusal) => {
+                metrics::counter!("fedwit_updates_total", "outcome" => refusal.code()).increment(1);
+                tracing::info!(
+                    session.id = %session, client.id = %client, update.id = %update, code = refusal.code(),
+                    "update `{update}` of client `{client}` does not count: {refusal}"
+                );
+            }
+        }
+    }
+
+    /// A refused file is of no use to anybody. If it cannot be dropped now, it goes with those that were never used.
+    async fn drop_upload(&self, client: &ClientId, update: &UpdateId) {
+        let own = match self.store().upload(update).await {
+            Ok(upload) => upload.is_some_and(|upload| {
+                upload.used_by.is_none() && upload.client.as_ref().is_none_or(|uploader| uploader == client)
+            }),
+            Err(_) => false,
+        };
+        if own && let Err(error) = self.store().release_upload(update).await {
+            tracing::warn!(update.id = %update, %error, "a refused update's file is kept for now");
+        }
+    }
+
+    /// Takes what a client measured of a round's model. What is wrong with it is the inner answer.
+    ///
+    /// # Errors
+    /// Only what is no fault of the report: [`FederationError::Unavailable`], [`FederationError::Store`].
+    pub async fn report_validation(&self, report: ValidationReport) -> Result<Result<(), String>, FederationError> {
+        let ValidationReport { client, correlation, session, model, data } = report;
+        let told = match correlation.parse() {
+            Ok(TaskId::Validation { session, round }) => Some((session, round)),
+            _ => self.validated_round(&session, &model).await?,
+        };
+        let Some((session, round)) = told else {
+            return Ok(Err(format!("`{correlation:.100}` names no validation")));
+        };
+        let ValidationData { metrics, examples, data } = ValidationData::read(&data);
+        let command = Command::ReportValidation { round, client, metrics, examples, data };
+        match self.command(session, command).await {
+            Ok(_) => Ok(Ok(())),
+            Err(error @ (FederationError::Refused(_) | FederationError::NotFound { .. })) => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The validation of a model that a session awaits, for clients that do not say what they answer.
+    async fn validated_round(
+        &self,
+        session: &str,
+        model: &str,
+    ) -> Result<Option<(SessionId, fedwit_domain::RoundNumber)>, FederationError> {
+        let (Ok(session), Ok(model)) = (session.parse::<SessionId>(), model.parse()) else { return Ok(None) };
+        let state = match self.session_state(session).await {
+            Ok(state) => state,
+            Err(FederationError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let round = state.validations.iter().find(|(_, validation)| validation.model == model);
+        Ok(round.map(|(round, _)| (session, *round)))
+    }
+}
+
+enum Claimed {
+    Task(TaskId),
+    Round(SessionId, fedwit_domain::RoundNumber),
+}
+
+impl std::str::FromStr for Claimed {
+    type Err = fedwit_domain::TaskIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self::Task)
+    }
+}
+
+/// What the events say of an update. A repeat gives none, and counts as it did.
+fn answer(events: &[Recorded], client: &ClientId, update: &UpdateId) -> SubmissionAnswer {
+    let refused = events.iter().find_map(|recorded| match &recorded.event {
+        Event::UpdateRefused { client: of, update: known, refusal, .. } if (of, known) == (client, update) => {
+            Some(refusal.clone())
+        }
+        _ => None,
+    });
+    refused.map_or(Ok(()), Err)
+}
+
+/// A name for an update whose own is none, so that its refusal can be recorded.
+fn stand_in(session: SessionId, text: &str) -> Result<UpdateId, FederationError> {
+    Ok(format!("unnameable-{}", Uuid::new_v5(&session.as_uuid(), text.as_bytes())).parse()?)
+}

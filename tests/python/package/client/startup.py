@@ -1,0 +1,3 @@
+"""Runs once, before the client connects."""
+
+print("the package has started")
