@@ -20,6 +20,9 @@ pub enum StoreError {
     /// The store is closed.
     #[error("the store is closed")]
     Closed,
+    /// It was to be committed together with something else, and that failed.
+    #[error("the commit failed")]
+    Aborted,
     /// What is recorded cannot be read.
     #[error("{what} cannot be read: {problem}")]
     Damaged {

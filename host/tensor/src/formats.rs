@@ -8,7 +8,7 @@
 //! | format | is | values | order of the tensors |
 //! |---|---|---|---|
 //! | [`Format::Safetensors`] | the working format | stay in the file, mapped | that of the header |
-//! | [`Format::Npz`] | what NumPy's `savez` writes, one entry a tensor | are unpacked into memory | that of the archive |
+//! | [`Format::Npz`] | what NumPy's `savez` writes, one entry a tensor | mapped where they lie in the archive as they are, else unpacked into memory | that of the archive |
 //! | [`Format::FlatFloat64`], [`Format::FlatFloat32`] | all values in a row, and nothing else | mapped where the dtype is the same, else rounded into memory | that of the expected layout |
 //!
 //! A file is written beside its place, synced, and renamed into it: readers see the old file or the new one.
@@ -27,15 +27,14 @@ mod values;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::Cursor;
 use std::path::Path;
 
-pub use error::{EntryFault, NpzFault, ReadError, ReadFault, SafetensorsFault, WriteError, WriteFault};
+pub use error::{EntryFault, NpzFault, ReadError, ReadFault, SafetensorsFault, TranscodeError, WriteError, WriteFault};
 pub use name::NameFault;
 pub use staged::{Staged, stage, write, write_to};
 
 use crate::mapping::Mapping;
-use crate::{DType, Layout, Parameters};
+use crate::{DType, Layout, Parameters, TensorError};
 
 /// A format of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,15 +89,40 @@ pub enum Expected<'a> {
     /// Exactly these tensors, with these shapes and dtypes, in whatever order: an update of a model. What is read has
     /// the order of the layout.
     Layout(&'a Layout),
+    /// The same, but a float of one width where the layout has another is rounded to it: what a client computed in
+    /// another precision than the model's.
+    Update(&'a Layout),
     /// Any tensors within limits: a seed model.
     Seed(Limits),
 }
 
 impl Expected<'_> {
+    /// The tensors that a file must have, if they are known.
+    fn layout(&self) -> Option<&Layout> {
+        match self {
+            Self::Layout(layout) | Self::Update(layout) => Some(layout),
+            Self::Seed(_) => None,
+        }
+    }
+
     fn max_tensors(&self) -> usize {
         match self {
-            Self::Layout(layout) => layout.tensors().len(),
+            Self::Layout(layout) | Self::Update(layout) => layout.tensors().len(),
             Self::Seed(limits) => limits.max_tensors,
+        }
+    }
+
+    /// Whether a tensor of one dtype may stand for one of another.
+    fn takes(&self, found: DType, expected: DType) -> bool {
+        found == expected || (matches!(self, Self::Update(_)) && found.is_float() && expected.is_float())
+    }
+
+    /// What was found, in the order of the layout and in its dtypes.
+    fn fit(&self, found: Parameters) -> Result<Parameters, TensorError> {
+        match self {
+            Self::Layout(layout) => found.ordered_as(layout),
+            Self::Update(layout) => found.fitted(layout),
+            Self::Seed(_) => Ok(found),
         }
     }
 
@@ -108,7 +132,7 @@ impl Expected<'_> {
             Self::Seed(limits) if size > limits.max_model_size => {
                 Err(ReadFault::TooLarge { size, limit: limits.max_model_size })
             }
-            Self::Seed(_) | Self::Layout(_) => Ok(()),
+            Self::Seed(_) | Self::Layout(_) | Self::Update(_) => Ok(()),
         }
     }
 }
@@ -153,6 +177,27 @@ pub fn read(path: &Path, expected: &Expected<'_>, flat: Option<Format>) -> Resul
     read.map_err(|fault| ReadError { path: path.to_owned(), fault })
 }
 
+/// Reads a file of parameters so that they take no memory of their own: values that do not lie in the file as they are
+/// to be used are written into another, `cache`, and mapped from there. That one can be made again, and is not synced;
+/// it may be removed at once, since what is mapped stays. While it is made, the values are in memory.
+///
+/// # Errors
+/// [`TranscodeError`].
+pub fn transcode(
+    path: &Path,
+    cache: &Path,
+    expected: &Expected<'_>,
+    flat: Option<Format>,
+) -> Result<ReadModel, TranscodeError> {
+    let model = read(path, expected, flat)?;
+    if model.parameters.heap_bytes() == 0 {
+        return Ok(model);
+    }
+    staged::write_unsynced(cache, &model.parameters)?;
+    let parameters = read(cache, &Expected::Layout(model.parameters.layout()), None)?.parameters;
+    Ok(ReadModel { parameters, ..model })
+}
+
 /// Reads parameters that are in memory as the bytes of a file; see [`read`].
 ///
 /// # Errors
@@ -165,7 +210,7 @@ fn read_mapped(file: &Mapping, expected: &Expected<'_>, flat: Option<Format>) ->
     let format = recognise(file, expected, flat)?;
     let (parameters, metadata) = match format {
         Format::Safetensors => safetensors::read(file, expected)?,
-        Format::Npz => (npz::read(Cursor::new(&file[..]), expected)?, BTreeMap::new()),
+        Format::Npz => (npz::read(file, expected)?, BTreeMap::new()),
         Format::FlatFloat64 => (flat::read(file, DType::F64, expected)?, BTreeMap::new()),
         Format::FlatFloat32 => (flat::read(file, DType::F32, expected)?, BTreeMap::new()),
     };
@@ -176,18 +221,15 @@ fn recognise(file: &[u8], expected: &Expected<'_>, flat: Option<Format>) -> Resu
     if npz::is_one(file) {
         return Ok(Format::Npz);
     }
-    let flat = match (expected, flat.filter(|format| format.flat_dtype().is_some())) {
-        (_, Some(format)) => Some(format),
-        (Expected::Layout(layout), None) => flat::told_by_length(file.len(), layout),
-        (Expected::Seed(_), None) => None,
-    };
+    let flat = flat.filter(|format| format.flat_dtype().is_some());
+    let flat = flat.or_else(|| flat::told_by_length(file.len(), expected.layout()?));
     // The first numbers of a flat file could be taken for a safetensors header that lies about its length. If there
     // is another way to read the file, only a header that does not lie is one.
     if safetensors::is_one(file) || (flat.is_none() && safetensors::claims_to_be_one(file)) {
         return Ok(Format::Safetensors);
     }
-    flat.ok_or_else(|| match expected {
-        Expected::Layout(layout) => ReadFault::Unrecognised { length: file.len(), elements: layout.elements() },
-        Expected::Seed(_) => ReadFault::UnrecognisedSeed,
+    flat.ok_or_else(|| match expected.layout() {
+        Some(layout) => ReadFault::Unrecognised { length: file.len(), elements: layout.elements() },
+        None => ReadFault::UnrecognisedSeed,
     })
 }

@@ -63,3 +63,14 @@ pub struct Refused {
     /// The reason.
     pub reason: String,
 }
+
+/// What a session is made of and began with.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The model that it starts from.
+    pub seed: String,
+    /// How it is run, as GraphQL names it.
+    pub config: Value,
+    /// How many rounds.
+    pub rounds: u32,
+}

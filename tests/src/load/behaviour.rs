@@ -13,11 +13,11 @@ use crate::wire::{self, ModelUpdate};
 /// What a client does with its tasks. Whatever waits in here makes the client wait.
 #[async_trait]
 pub trait Behaviour: Send + Sync {
-    /// Trains: what to answer to a task, or nothing.
+    /// Trains: what to answer to a task, one after the other.
     ///
     /// # Errors
     /// Ends the client.
-    async fn train(&self, task: &Task, model: &Bytes) -> Result<Option<Answer>>;
+    async fn train(&self, task: &Task, model: &Bytes) -> Result<Vec<Answer>>;
 
     /// Called before each piece of a file is sent, with the bytes sent so far and the try that this is, from 1.
     async fn before_piece(&self, _task: &Task, _sent: usize, _attempt: u32) {}
@@ -94,8 +94,8 @@ pub struct Constant {
 
 #[async_trait]
 impl Behaviour for Constant {
-    async fn train(&self, task: &Task, _model: &Bytes) -> Result<Option<Answer>> {
-        Ok(Some(Answer::honest(task, self.file.clone(), self.examples)))
+    async fn train(&self, task: &Task, _model: &Bytes) -> Result<Vec<Answer>> {
+        Ok(vec![Answer::honest(task, self.file.clone(), self.examples)])
     }
 }
 
@@ -124,8 +124,8 @@ impl Step {
 
 #[async_trait]
 impl Behaviour for Step {
-    async fn train(&self, task: &Task, model: &Bytes) -> Result<Option<Answer>> {
-        Ok(Some(Answer::honest(task, Self::file(model, self.step)?, self.examples)))
+    async fn train(&self, task: &Task, model: &Bytes) -> Result<Vec<Answer>> {
+        Ok(vec![Answer::honest(task, Self::file(model, self.step)?, self.examples)])
     }
 }
 
@@ -135,8 +135,8 @@ pub struct Silent;
 
 #[async_trait]
 impl Behaviour for Silent {
-    async fn train(&self, _task: &Task, _model: &Bytes) -> Result<Option<Answer>> {
-        Ok(None)
+    async fn train(&self, _task: &Task, _model: &Bytes) -> Result<Vec<Answer>> {
+        Ok(Vec::new())
     }
 }
 

@@ -12,7 +12,7 @@ use tonic::Status;
 
 use super::behaviour::sender;
 use super::connection::Connection;
-use super::{Answer, Behaviour, Event, Kind, Latencies, Record, Sent, Task, heartbeat, upload};
+use super::{Answer, Behaviour, Event, Kind, Latencies, PIECE, Record, Sent, Task, heartbeat, upload};
 use crate::api::Api;
 use crate::wire::combiner_client::CombinerClient;
 use crate::wire::connector_client::ConnectorClient;
@@ -39,6 +39,8 @@ pub struct Options {
     pub first_wait: Duration,
     /// Whether it downloads the models that it is asked to train.
     pub downloads: bool,
+    /// Bytes of one piece of an upload.
+    pub piece: usize,
 }
 
 impl Options {
@@ -51,6 +53,7 @@ impl Options {
             latencies: Arc::default(),
             first_wait: Duration::from_millis(50),
             downloads: true,
+            piece: PIECE,
         }
     }
 }
@@ -169,7 +172,7 @@ impl Running {
                 let model =
                     if self.options.downloads { self.download(task.model()).await? } else { Some(Bytes::new()) };
                 let Some(model) = model else { return Ok(()) };
-                if let Some(answer) = self.options.behaviour.train(&task, &model).await? {
+                for answer in self.options.behaviour.train(&task, &model).await? {
                     self.answer(combiner, &task, answer).await?;
                     self.say(&task, "Model update completed.").await;
                 }
@@ -261,7 +264,8 @@ impl Running {
         let models = ModelServiceClient::new(self.connection.channel());
         let uploaded = self.connection.call("Upload", |attempt| {
             let behaviour = Arc::clone(&self.options.behaviour);
-            let messages = upload::messages(Arc::clone(task), behaviour, attempt, id.to_owned(), file.clone());
+            let file = upload::File { id: id.to_owned(), bytes: file.clone(), piece: self.options.piece };
+            let messages = upload::messages(Arc::clone(task), behaviour, attempt, file);
             let (mut models, request) = (models.clone(), self.connection.request(messages));
             async move { models.upload(request).await }
         });

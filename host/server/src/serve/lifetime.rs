@@ -18,6 +18,9 @@ use crate::readiness::Readiness;
 use crate::signals::{Asked, Signals};
 use crate::telemetry::metrics::Metrics;
 
+/// The connections' part of the time to drain. The rest is for what the application does once they are gone.
+const CONNECTIONS_PART: f64 = 0.8;
+
 pub(super) struct Lifetime {
     pub(super) listener: Listener,
     pub(super) metrics: Metrics,
@@ -39,7 +42,7 @@ impl Lifetime {
         let upkeep = tokio::spawn(async move { upkeep.keep_up().await });
 
         let router: Router = gate.clone().behind(operations::routes(readiness.clone(), self.metrics));
-        let serving = tokio::spawn(self.listener.serve(router, shutdown.clone(), self.drain));
+        let serving = tokio::spawn(self.listener.serve(router, shutdown.clone(), self.drain.mul_f64(CONNECTIONS_PART)));
 
         let (application, asked) = tokio::select! {
             started = start(shutdown.clone()) => {
@@ -82,4 +85,22 @@ impl Lifetime {
 fn at_once(again: Asked) -> ExitCode {
     warn!(signal = again.name(), "told to stop twice, so nothing is waited for");
     again.exit_code().into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_application_that_does_not_start_ends_the_server_and_says_why() {
+        let listener = Listener::bind(&["127.0.0.1:0".parse().unwrap()], 8).unwrap();
+        let lifetime = Lifetime { listener, metrics: Metrics::unconnected(), drain: Duration::from_secs(10) };
+        let start = async |_| Err(anyhow!("the data folder is in use"));
+        let ended = tokio::time::timeout(Duration::from_secs(20), lifetime.run(start)).await.unwrap();
+        assert_eq!(ended.unwrap_err().to_string(), "the data folder is in use");
+    }
 }

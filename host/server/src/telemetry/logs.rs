@@ -2,10 +2,12 @@
 //!
 //! Standard error and no file of its own: whatever started the server already keeps, rotates or shows what it prints.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
 
 use anyhow::{Context, Result};
 use tracing::Subscriber;
+use tracing::field::display;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::settings::{Filter, LogFormat, LogSettings};
@@ -19,7 +21,10 @@ pub(crate) fn start(settings: &LogSettings) -> Result<()> {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("(no message)");
-        tracing::error!(panic.location = location, panic.message = message, "panicked at {location}: {message}");
+        // Where RUST_BACKTRACE asks for one.
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then_some(display(backtrace));
+        tracing::error!(panic.location = location, panic.backtrace = backtrace, "panicked at {location}: {message}");
     }));
     Ok(())
 }

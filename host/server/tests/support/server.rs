@@ -21,9 +21,10 @@ pub(crate) struct Server {
     _folder: tempfile::TempDir,
 }
 
-fn fedwit(arguments: &[&str], variables: &[(&str, &str)]) -> (Command, tempfile::TempDir) {
+const BINARY: &str = env!("CARGO_BIN_EXE_fedwit");
+
+fn fedwit(mut command: Command, arguments: &[&str]) -> (Command, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fedwit"));
     command.arg("serve").args(arguments).current_dir(folder.path());
     // What is set for whoever runs the tests is not meant for this server.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FEDWIT_")) {
@@ -32,15 +33,14 @@ fn fedwit(arguments: &[&str], variables: &[(&str, &str)]) -> (Command, tempfile:
         }
     }
     command.env("FEDWIT_PLUGIN_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/plugin-cache"));
-    command.envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     (command, folder)
 }
 
 /// The exit code of a server that does not start, and what it says.
 pub(crate) fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
-    let (mut command, _folder) = fedwit(arguments, variables);
-    let output = command.output().unwrap();
+    let (mut command, _folder) = fedwit(Command::new(BINARY), arguments);
+    let output = command.envs(variables.iter().copied()).output().unwrap();
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
@@ -49,9 +49,22 @@ impl Server {
         Self::start_with(&[&["--no-auth"], arguments].concat(), &[])
     }
 
-    /// Waits until it is ready.
     pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let (mut command, folder) = fedwit(arguments, variables);
+        let (mut command, folder) = fedwit(Command::new(BINARY), arguments);
+        command.envs(variables.iter().copied());
+        Self::wait(command, folder, arguments)
+    }
+
+    /// One that may open no more than this many files.
+    pub(crate) fn start_with_files(limit: u32, arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\""), BINARY]);
+        let (command, folder) = fedwit(shell, arguments);
+        Self::wait(command, folder, arguments)
+    }
+
+    /// Waits until it is ready.
+    fn wait(mut command: Command, folder: tempfile::TempDir, arguments: &[&str]) -> Self {
         let mut process = command.spawn().unwrap();
         let log = BufReader::new(process.stderr.take().unwrap());
         let mut server = Self { process, log, lines: Vec::new(), addresses: Vec::new(), _folder: folder };

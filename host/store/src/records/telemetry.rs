@@ -150,7 +150,8 @@ impl Store {
         use current_attributes::{Column, Entity};
         let mut query = Entity::find().order_by_asc(Column::Client).order_by_asc(Column::Key).limit(u64::from(MAX_PAGE));
         if !clients.is_empty() {
-            query = query.filter(Column::Client.is_in(clients.iter().map(ClientId::as_str)));
+            let named = clients.iter().take(MAX_PAGE as usize).map(ClientId::as_str);
+            query = query.filter(Column::Client.is_in(named));
         }
         query.all(self.telemetry_readers()).await?.into_iter().map(TryInto::try_into).collect()
     }

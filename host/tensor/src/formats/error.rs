@@ -146,3 +146,14 @@ pub enum WriteFault {
     #[error("{size} bytes of metadata are more than the {limit} allowed")]
     Metadata { size: usize, limit: usize },
 }
+
+/// Why a file was not read so that it takes no memory.
+#[derive(Debug, Error)]
+pub enum TranscodeError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Its values cannot be written where they are to be mapped from.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}

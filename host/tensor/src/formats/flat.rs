@@ -29,7 +29,7 @@ pub(super) fn read(file: &Mapping, dtype: DType, expected: &Expected<'_>) -> Res
     let length = file.len();
     let format = if dtype == DType::F64 { Format::FlatFloat64 } else { Format::FlatFloat32 };
     let layout = match expected {
-        Expected::Layout(layout) => {
+        Expected::Layout(layout) | Expected::Update(layout) => {
             let elements = layout.elements();
             if elements.checked_mul(dtype.size()) != Some(length) {
                 return Err(ReadFault::FlatLength { format, length, elements });

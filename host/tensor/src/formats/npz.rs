@@ -2,21 +2,24 @@
 //!
 //! The archive's directory is read first and refused as a whole if anything about it is wrong ([`archive`]); then
 //! each entry is unpacked in pieces into a buffer that is as large as the tensor ([`values`]), which its header must
-//! agree to be ([`header`]). Memory is bounded by the expected layout, or by what a seed may have.
+//! agree to be ([`header`]). An entry whose values lie in the archive as they are is only read over, for its checksum,
+//! and stays there. Memory is bounded by the expected layout, or by what a seed may have.
 
 mod archive;
 mod header;
 mod values;
 mod write;
 
-use std::io::{Read, Seek};
+use std::io::{Cursor, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
-use archive::Archive;
+use archive::{Archive, Entry};
 use header::Header;
 
 use super::{EntryFault, Expected, NpzFault, ReadFault};
 use crate::block::Block;
+use crate::mapping::Mapping;
 use crate::{DType, Layout, Parameters, TensorError, TensorType};
 
 pub(super) use write::write;
@@ -30,29 +33,21 @@ pub(super) fn is_one(file: &[u8]) -> bool {
 }
 
 /// Reads the tensors, in the order of the layout or else of the archive.
-pub(super) fn read(source: impl Read + Seek, expected: &Expected<'_>) -> Result<Parameters, ReadFault> {
-    let mut archive = Archive::open(source, expected.max_tensors())?;
+pub(super) fn read(file: &Mapping, expected: &Expected<'_>) -> Result<Parameters, ReadFault> {
+    let mut archive = Archive::open(Cursor::new(&file[..]), expected.max_tensors())?;
     let mut found = Vec::new();
     let mut left = match expected {
-        Expected::Layout(_) => u64::MAX,
+        Expected::Layout(_) | Expected::Update(_) => u64::MAX,
         Expected::Seed(limits) => limits.max_model_size,
     };
-    archive.for_each(|name, size, entry| {
-        let expected = match expected {
-            Expected::Layout(layout) => Some(expected_tensor(layout, name)?),
-            Expected::Seed(_) => None,
-        };
-        let (tensor, block) = read_entry(name, size, entry, expected, left)?;
+    archive.for_each(|entry| {
+        let (tensor, block) = read_entry(file, entry, expected, left)?;
         left -= tensor.bytes() as u64;
         found.push((tensor, block));
         Ok(())
     })?;
     let (tensors, blocks) = found.into_iter().unzip();
-    let parameters = Parameters::new(Layout::new(tensors)?, blocks);
-    match expected {
-        Expected::Layout(layout) => Ok(parameters.ordered_as(layout)?),
-        Expected::Seed(_) => Ok(parameters),
-    }
+    Ok(expected.fit(Parameters::new(Layout::new(tensors)?, blocks))?)
 }
 
 fn expected_tensor<'a>(layout: &'a Layout, name: &str) -> Result<&'a TensorType, TensorError> {
@@ -60,20 +55,21 @@ fn expected_tensor<'a>(layout: &'a Layout, name: &str) -> Result<&'a TensorType,
     Ok(&layout.tensors()[position])
 }
 
-/// Reads one array of `size` bytes with its header, and at most `left` of values. Nothing is allocated before the
-/// header has agreed with what is expected, and with the size.
+/// Reads one array with its header, and at most `left` bytes of values. Nothing is allocated before the header has
+/// agreed with what is expected, and with the entry's size.
 fn read_entry(
-    name: &str,
-    size: u64,
-    entry: &mut dyn Read,
-    expected: Option<&TensorType>,
+    file: &Mapping,
+    entry: Entry<'_>,
+    expected: &Expected<'_>,
     left: u64,
 ) -> Result<(TensorType, Arc<Block>), ReadFault> {
+    let Entry { name, size, stored_at, unpacked } = entry;
     let fault = |fault| entry_fault(name, fault);
-    let Header { length, dtype, big_endian, fortran_order, shape } = Header::read(entry).map_err(fault)?;
+    let known = expected.layout().map(|layout| expected_tensor(layout, name)).transpose()?;
+    let Header { length, dtype, big_endian, fortran_order, shape } = Header::read(unpacked).map_err(fault)?;
     let tensor = TensorType { name: name.to_owned(), dtype, shape };
-    if let Some(expected) = expected {
-        check(&tensor, expected)?;
+    if let Some(known) = known {
+        check(&tensor, known, expected)?;
     }
     let needed = tensor.checked_bytes().ok_or_else(|| fault(EntryFault::Shape { shape: tensor.shape.clone() }))? as u64;
     let claimed = size.saturating_sub(length);
@@ -83,21 +79,35 @@ fn read_entry(
     if needed > left {
         return Err(fault(EntryFault::TooLarge { needed, left }));
     }
-    let buffer =
-        values::read(entry, &tensor, big_endian, fortran_order).map_err(|error| fault(EntryFault::Unpack(error)))?;
-    Ok((tensor, Arc::new(buffer.into_block())))
+    let unpack = |error| fault(EntryFault::Unpack(error));
+    let lies_as_it_is = (!big_endian || dtype.size() == 1) && (!fortran_order || tensor.shape.len() < 2);
+    let place = stored_at.filter(|_| lies_as_it_is).and_then(|start| place(file, start + length, needed));
+    let block = match place {
+        Some(place) => {
+            values::pass_over(unpacked, needed).map_err(unpack)?;
+            Block::Mapped { bytes: file.part(place), dtype }
+        }
+        None => values::read(unpacked, &tensor, big_endian, fortran_order).map_err(unpack)?.into_block(),
+    };
+    Ok((tensor, Arc::new(block)))
 }
 
-fn check(found: &TensorType, expected: &TensorType) -> Result<(), TensorError> {
-    if found.shape != expected.shape {
+/// A part of the file, if it has it.
+fn place(file: &Mapping, start: u64, length: u64) -> Option<Range<usize>> {
+    let (start, end) = (usize::try_from(start).ok()?, usize::try_from(start.checked_add(length)?).ok()?);
+    (end <= file.len()).then_some(start..end)
+}
+
+fn check(found: &TensorType, known: &TensorType, expected: &Expected<'_>) -> Result<(), TensorError> {
+    if found.shape != known.shape {
         return Err(TensorError::Shape {
             name: found.name.clone(),
-            expected: expected.shape.clone(),
+            expected: known.shape.clone(),
             found: found.shape.clone(),
         });
     }
-    if found.dtype != expected.dtype {
-        return Err(TensorError::DType { name: found.name.clone(), expected: expected.dtype, found: found.dtype });
+    if !expected.takes(found.dtype, known.dtype) {
+        return Err(TensorError::DType { name: found.name.clone(), expected: known.dtype, found: found.dtype });
     }
     Ok(())
 }

@@ -59,10 +59,7 @@ pub(super) fn read(
     expected: &Expected<'_>,
 ) -> Result<(Parameters, BTreeMap<String, String>), ReadFault> {
     let (header, data_length) = split(file)?;
-    let limit = match expected {
-        Expected::Layout(layout) => longest_header(layout),
-        Expected::Seed(_) => MAX_SEED_HEADER,
-    };
+    let limit = expected.layout().map_or(MAX_SEED_HEADER, longest_header);
     if header.len() > limit {
         return Err(SafetensorsFault::HeaderTooLong { claimed: header.len() as u64, limit }.into());
     }
@@ -77,11 +74,7 @@ pub(super) fn read(
         Arc::new(Block::Mapped { bytes: data.part(begin..begin + tensor.bytes()), dtype: tensor.dtype })
     };
     let blocks = entries.iter().zip(&tensors).map(block).collect();
-    let parameters = Parameters::new(Layout::new(tensors)?, blocks);
-    match expected {
-        Expected::Layout(layout) => Ok((parameters.ordered_as(layout)?, metadata)),
-        Expected::Seed(_) => Ok((parameters, metadata)),
-    }
+    Ok((expected.fit(Parameters::new(Layout::new(tensors)?, blocks))?, metadata))
 }
 
 /// The header, and how many bytes follow it.

@@ -72,6 +72,16 @@ pub fn stage(
     stage().map_err(|fault| WriteError { path: path.to_owned(), fault })
 }
 
+/// Writes a safetensors file that can be made again: it is not synced, and not renamed into its place.
+pub(super) fn write_unsynced(path: &Path, parameters: &Parameters) -> Result<(), WriteError> {
+    let write = || {
+        let mut buffered = BufWriter::new(File::create(path)?);
+        safetensors::write(&mut buffered, parameters, &BTreeMap::new())?;
+        Ok(buffered.flush()?)
+    };
+    write().map_err(|fault| WriteError { path: path.to_owned(), fault })
+}
+
 /// Writes parameters as the bytes of a file of this format; see [`write()`].
 ///
 /// # Errors

@@ -26,6 +26,20 @@ const LOCAL_HEADER: usize = 30;
 /// An archive whose directory has been checked.
 pub(super) struct Archive<R> {
     zip: ZipIterable<R>,
+    /// Where the data of entries lie that are stored as they are, by tensor.
+    stored: HashMap<String, u64>,
+}
+
+/// An entry to be read.
+pub(super) struct Entry<'a> {
+    /// The tensor's name.
+    pub(super) name: &'a str,
+    /// Bytes that it unpacks to.
+    pub(super) size: u64,
+    /// Where its data begin in the file, if they lie there as they are.
+    pub(super) stored_at: Option<u64>,
+    /// Its bytes. They end with an error if they are not as many as the size says, or have another checksum.
+    pub(super) unpacked: &'a mut dyn Read,
 }
 
 /// An entry's place in the file, from its local header to the end of its data.
@@ -43,6 +57,7 @@ impl<R: Read + Seek> Archive<R> {
             return Err(ReadFault::TooMany { count: zip.len(), limit: max_entries });
         }
         let mut places = HashMap::new();
+        let mut stored = HashMap::new();
         let mut directory_start = u64::MAX;
         let entries = zip.files().map_err(archive_fault)?;
         while let Some(entry) = entries.next() {
@@ -55,28 +70,29 @@ impl<R: Read + Seek> Archive<R> {
             if places.contains_key(&tensor) {
                 return Err(fault(EntryFault::Duplicate));
             }
+            if entry.compression() == CompressionMethod::Stored {
+                stored.insert(tensor.clone(), range.end - entry.compressed_size());
+            }
             places.insert(tensor, range);
         }
         let places = places.into_iter().map(|(tensor, range)| Place { tensor, range }).collect();
         check_apart(places, directory_start)?;
-        Ok(Self { zip })
+        Ok(Self { zip, stored })
     }
 
-    /// Unpacks one entry after the other: `read` is given the tensor's name, the size, and the unpacked bytes.
-    ///
-    /// The bytes end with an error if they are not as many as the size says, or have another checksum.
+    /// Hands one entry after the other to `read`.
     pub(super) fn for_each(
         &mut self,
-        mut read: impl FnMut(&str, u64, &mut dyn Read) -> Result<(), ReadFault>,
+        mut read: impl FnMut(Entry<'_>) -> Result<(), ReadFault>,
     ) -> Result<(), ReadFault> {
         let entries = self.zip.files().map_err(archive_fault)?;
         while let Some(entry) = entries.next() {
             let entry = entry.map_err(archive_fault)?;
-            let tensor = tensor_name(entry.name_raw())?.to_owned();
-            let size = entry.size();
+            let name = tensor_name(entry.name_raw())?.to_owned();
+            let (size, stored_at) = (entry.size(), self.stored.get(&name).copied());
             let unpacked = entry.with_reader(entries.reader_mut(), ZipReadOptions::new());
-            let mut unpacked = unpacked.map_err(|error| unpack_fault(&tensor, error))?;
-            read(&tensor, size, &mut unpacked)?;
+            let mut unpacked = unpacked.map_err(|error| unpack_fault(&name, error))?;
+            read(Entry { name: &name, size, stored_at, unpacked: &mut unpacked })?;
         }
         Ok(())
     }

@@ -33,9 +33,23 @@ pub(super) fn read(
             buffer.write_bytes(first / size, chunk);
         }
     }
-    // The end has to be asked for: only there is the checksum compared.
+    end(unpacked)?;
+    Ok(buffer)
+}
+
+/// Reads over `bytes` bytes of values for their checksum alone.
+pub(super) fn pass_over(unpacked: &mut dyn Read, bytes: u64) -> io::Result<()> {
+    let passed = io::copy(&mut unpacked.take(bytes), &mut io::sink())?;
+    if passed != bytes {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    end(unpacked)
+}
+
+/// The end has to be asked for: only there is the checksum compared.
+fn end(unpacked: &mut dyn Read) -> io::Result<()> {
     match unpacked.read(&mut [0])? {
-        0 => Ok(buffer),
+        0 => Ok(()),
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, "there is more of it than it claims")),
     }
 }

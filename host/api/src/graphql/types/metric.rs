@@ -1,0 +1,60 @@
+//! Values that clients log.
+
+use async_graphql::{Context, ID, Object};
+use chrono::{DateTime, Utc};
+use fedwit_store::MetricRow;
+
+use super::Client;
+use crate::graphql::scalars::{id, time};
+use crate::graphql::{Failure, rows};
+
+/// A value that a client logged while it trained.
+pub(in crate::graphql) struct Metric(pub(in crate::graphql) MetricRow);
+
+#[Object]
+impl Metric {
+    /// What was measured.
+    async fn name(&self) -> &str {
+        &self.0.key
+    }
+
+    /// Its value.
+    async fn value(&self) -> f64 {
+        self.0.value
+    }
+
+    /// The client's own count, such as of batches or epochs.
+    async fn step(&self) -> Option<u32> {
+        self.0.step
+    }
+
+    /// The client's id.
+    async fn client_id(&self) -> ID {
+        id(&self.0.client)
+    }
+
+    /// The client, unless it was removed.
+    async fn client(&self, ctx: &Context<'_>) -> Result<Option<Client>, Failure> {
+        Ok(rows(ctx).load_one(self.0.client.clone()).await?.map(Client))
+    }
+
+    /// The session's id.
+    async fn session_id(&self) -> Option<ID> {
+        self.0.session.map(id)
+    }
+
+    /// The round's id.
+    async fn round_id(&self) -> Option<ID> {
+        self.0.round.map(id)
+    }
+
+    /// The model's id.
+    async fn model_id(&self) -> Option<ID> {
+        self.0.model.map(id)
+    }
+
+    /// When.
+    async fn at(&self) -> DateTime<Utc> {
+        time(self.0.at)
+    }
+}
