@@ -2,7 +2,7 @@
 
 use std::io;
 
-const FOLDER: &str = "/tmp/proto";
+const FOLDER: &str = "../host/api/proto";
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={FOLDER}");

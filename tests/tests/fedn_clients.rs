@@ -22,8 +22,7 @@ fn numpy_client(server: &Server, id: &str, examples: u32, seconds: f64) -> Resul
     let (url, examples, seconds) = (server.api().url("/"), examples.to_string(), seconds.to_string());
     // Different for each client, the same in each run.
     let seed = id.bytes().map(u32::from).sum::<u32>().to_string();
-    let arguments =
-        ["--server", &url, "--id", id, "--seed", &seed, "--examples", &examples, "--seconds", &seconds];
+    let arguments = ["--server", &url, "--id", id, "--seed", &seed, "--examples", &examples, "--seconds", &seconds];
     Process::script("numpy_client.py", &arguments)
 }
 

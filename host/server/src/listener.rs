@@ -78,7 +78,9 @@ impl Listener {
         }
         accepting.join_all().await;
         shutdown.cancelled().await;
-        info!(connection.count = connections.open(), "waiting for open connections to end");
+        if connections.open() > 0 {
+            info!(connection.count = connections.open(), "waiting for open connections to end");
+        }
         if tokio::time::timeout(drain, connections.gone()).await.is_err() {
             warn!(connection.count = connections.open(), "cutting off connections that did not end in time");
             connections.cut_off();

@@ -5,7 +5,7 @@
 //! wins over a variable, a variable over the file, the file over the default; what is not known is refused wherever it
 //! stands, so that a typo never passes for a default.
 //!
-//! Reading is in [`reading`], the file in [`file`], what a variable may be called in [`environment`].
+//! Reading is in [`mod@reading`], the file in [`mod@file`], what a variable may be called in [`mod@environment`].
 
 mod environment;
 mod file;

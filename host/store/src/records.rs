@@ -32,3 +32,4 @@ pub use uploads::UploadRow;
 pub use validations::{ValidationFilter, ValidationRow};
 
 pub(crate) use columns::{bounded, json, text};
+pub(crate) use settings::HELPER;

@@ -10,7 +10,7 @@ mod header;
 mod values;
 mod write;
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::ops::Range;
 use std::sync::Arc;
 

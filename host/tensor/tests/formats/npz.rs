@@ -156,3 +156,70 @@ fn a_seed_may_be_as_large_as_the_limit_and_no_larger() {
     let refused = formats::read_bytes(two.bytes(), &Expected::Seed(limits), None).expect_err("too large").to_string();
     assert_eq!(refused, format!("entry `1.npy`: {text}"));
 }
+
+#[test]
+fn what_lies_in_the_archive_as_it_is_takes_no_memory() {
+    let values = floats(&[1.0, 2.0, 3.0, 4.0]);
+    let big = [1.0_f32, 2.0, 3.0, 4.0].iter().flat_map(|value| value.to_be_bytes()).collect::<Vec<u8>>();
+    let fortran = |shape| format!("{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}, }}");
+    let square = array_with_header(&fortran("(2, 2)"), &floats(&[1.0, 3.0, 2.0, 4.0]));
+    let cases = [
+        (true, Entry::stored("0.npy", &array("<f4", "(4,)", &values))),
+        (true, Entry { zip64: true, ..Entry::stored("0.npy", &array("<f4", "(4,)", &values)) }),
+        // A row is the same in either order.
+        (true, Entry::stored("0.npy", &array_with_header(&fortran("(4,)"), &values))),
+        (false, Entry::deflated("0.npy", &array("<f4", "(4,)", &values))),
+        (false, Entry::stored("0.npy", &array(">f4", "(4,)", &big))),
+        (false, Entry::stored("0.npy", &square)),
+    ];
+    for (in_place, entry) in cases {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("model.npz");
+        std::fs::write(&path, Archive::of([entry]).bytes()).expect("writes");
+        let seed = Expected::Seed(Limits::default());
+        let read = formats::read(&path, &seed, None).expect("reads").parameters;
+        assert_eq!(read.heap_bytes() == 0, in_place);
+        assert_eq!(self::values(&read, "0"), values);
+        // And whatever it was, it can be had without.
+        let cache = folder.path().join("cache");
+        let transcoded = formats::transcode(&path, &cache, &seed, None).expect("transcodes").parameters;
+        assert_eq!(cache.exists(), !in_place);
+        if cache.exists() {
+            std::fs::remove_file(cache).expect("removes");
+        }
+        assert_eq!(transcoded.heap_bytes(), 0);
+        assert_eq!((transcoded.layout(), self::values(&transcoded, "0")), (read.layout(), values.clone()));
+    }
+}
+
+#[test]
+fn values_that_stay_in_the_archive_have_their_checksum_too() {
+    let mut entry = Entry::stored("0.npy", &array("<f4", "(2,)", &floats(&[1.0, 2.0])));
+    *entry.data.last_mut().expect("values") ^= 1;
+    let refused = read_seed(&Archive::of([entry]).bytes()).expect_err("it is damaged").to_string();
+    assert!(refused.contains("0.npy") && refused.to_lowercase().contains("checksum"), "{refused}");
+}
+
+#[test]
+fn an_update_may_be_of_floats_of_another_width_but_of_nothing_else() {
+    let model = layout([tensor("0", DType::F32, &[2])]);
+    let read = |descr: &str, values: &[u8]| {
+        let file = Archive::of([Entry::stored("0.npy", &array(descr, "(2,)", values))]).bytes();
+        let strict = formats::read_bytes(file.clone(), &Expected::Layout(&model), None);
+        let lenient = formats::read_bytes(file, &Expected::Update(&model), None);
+        (strict.is_ok(), lenient.map(|read| read.parameters).map_err(|error| error.to_string()))
+    };
+    let doubles: Vec<u8> = [1.5_f64, 1e-3].iter().flat_map(|value| value.to_le_bytes()).collect();
+    let (strict, lenient) = read("<f8", &doubles);
+    assert!(!strict);
+    let lenient = lenient.expect("a float is a float");
+    assert_eq!((lenient.layout(), values(&lenient, "0")), (&model, floats(&[1.5, 1e-3])));
+
+    // What float32 cannot hold is not finite any more, and so no update.
+    let huge: Vec<u8> = [1.0_f64, 1e300].iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert!(read("<f8", &huge).1.expect("reads").check_finite().is_err());
+
+    let integers: Vec<u8> = [1_i64, 2].iter().flat_map(|value| value.to_le_bytes()).collect();
+    let refused = read("<i8", &integers).1.expect_err("an integer is no float");
+    assert!(refused.contains("int64") && refused.contains("float32"), "{refused}");
+}

@@ -1,0 +1,189 @@
+//! What a session is made of.
+
+use async_graphql::{ID, InputObject};
+use fedwit_domain as domain;
+use fedwit_domain::SessionConfig;
+use fedwit_federation::NewSessionRequest;
+
+use crate::graphql::Failure;
+use crate::graphql::scalars::{Int64, JsonObject};
+use crate::graphql::types::{Direction, ModelFormat};
+
+/// What a session is made of.
+#[derive(InputObject)]
+pub(in crate::graphql) struct CreateSessionInput {
+    /// The model that it starts from.
+    seed_model_id: ID,
+    /// A name for people.
+    name: Option<String>,
+    /// How it is run.
+    #[graphql(default)]
+    config: SessionConfigInput,
+}
+
+/// How a session is run. It cannot be changed later.
+#[derive(InputObject)]
+pub(in crate::graphql) struct SessionConfigInput {
+    /// The plugin that aggregates, by name.
+    #[graphql(default_with = "defaults().aggregator")]
+    aggregator: String,
+    /// The plugin's configuration; its JSON Schema is the plugin's `configSchema`.
+    #[graphql(default_with = "JsonObject(defaults().aggregator_config)")]
+    aggregator_config: JsonObject,
+    /// A round needs this many updates, at least.
+    #[graphql(default_with = "defaults().clients_required")]
+    clients_required: u32,
+    /// A round asks this many clients, more than are required if some are expected to fail; all that are there if none
+    /// is given.
+    clients_requested: Option<u32>,
+    /// How long a round waits for clients, and then for their updates, in seconds.
+    #[graphql(default_with = "defaults().round_timeout_s")]
+    round_timeout_s: u32,
+    /// How long a client may be gone before its update is not waited for any more, in seconds.
+    #[graphql(default_with = "defaults().reconnect_grace_s")]
+    reconnect_grace_s: u32,
+    /// How often a round is tried before the session fails.
+    #[graphql(default_with = "defaults().attempts")]
+    attempts: u32,
+    /// How many updates an attempt may lose to a plugin that breaks on them.
+    #[graphql(default_with = "defaults().max_exclusions")]
+    max_exclusions: u32,
+    /// Whether clients are asked to measure each round's model.
+    #[graphql(default_with = "defaults().validate")]
+    validate: bool,
+    /// How long their answers are waited for, in seconds.
+    #[graphql(default_with = "defaults().validation_timeout_s")]
+    validation_timeout_s: u32,
+    /// What the best model is chosen by.
+    best_model: Option<BestModelInput>,
+    /// Where the session ends early.
+    target: Option<TargetInput>,
+    /// What clients are told besides, such as a learning rate.
+    #[graphql(default_with = "JsonObject(defaults().client_settings)")]
+    client_settings: JsonObject,
+    /// An update that claims more examples is refused.
+    max_examples: Option<Int64>,
+    /// An update that differs from the global model by more than this Euclidean norm is refused.
+    max_update_norm: Option<f64>,
+    /// Whether updates are kept once their round's model is durable.
+    #[graphql(default_with = "defaults().keep_updates")]
+    keep_updates: bool,
+    /// What the clients of this session read.
+    #[graphql(default_with = "defaults().model_format.into()")]
+    model_format: ModelFormat,
+    /// Everything random in the session follows from it.
+    #[graphql(default_with = "Int64(defaults().seed)")]
+    seed: Int64,
+}
+
+/// What makes a model better than another: the example-weighted mean of a metric that clients measure.
+#[derive(InputObject)]
+struct BestModelInput {
+    /// The metric.
+    metric: String,
+    /// Which way is better.
+    direction: Direction,
+}
+
+/// Where a session ends early: the example-weighted mean of a metric that clients measure.
+#[derive(InputObject)]
+struct TargetInput {
+    /// The metric.
+    metric: String,
+    /// Which way it is to go.
+    direction: Direction,
+    /// What it has to reach.
+    value: f64,
+}
+
+impl TryFrom<CreateSessionInput> for NewSessionRequest {
+    type Error = Failure;
+
+    fn try_from(input: CreateSessionInput) -> Result<Self, Failure> {
+        let CreateSessionInput { seed_model_id, name, config } = input;
+        Ok(Self { name, seed_model: seed_model_id.parse()?, config: config.into() })
+    }
+}
+
+impl From<SessionConfigInput> for SessionConfig {
+    fn from(input: SessionConfigInput) -> Self {
+        Self {
+            aggregator: input.aggregator,
+            aggregator_config: input.aggregator_config.0,
+            clients_required: input.clients_required,
+            clients_requested: input.clients_requested,
+            round_timeout_s: input.round_timeout_s,
+            reconnect_grace_s: input.reconnect_grace_s,
+            attempts: input.attempts,
+            max_exclusions: input.max_exclusions,
+            validate: input.validate,
+            validation_timeout_s: input.validation_timeout_s,
+            best_model: input.best_model.map(Into::into),
+            target: input.target.map(Into::into),
+            client_settings: input.client_settings.0,
+            max_examples: input.max_examples.map(|Int64(examples)| examples),
+            max_update_norm: input.max_update_norm,
+            keep_updates: input.keep_updates,
+            model_format: input.model_format.into(),
+            seed: input.seed.0,
+        }
+    }
+}
+
+impl Default for SessionConfigInput {
+    fn default() -> Self {
+        let config = defaults();
+        Self {
+            aggregator: config.aggregator,
+            aggregator_config: JsonObject(config.aggregator_config),
+            clients_required: config.clients_required,
+            clients_requested: config.clients_requested,
+            round_timeout_s: config.round_timeout_s,
+            reconnect_grace_s: config.reconnect_grace_s,
+            attempts: config.attempts,
+            max_exclusions: config.max_exclusions,
+            validate: config.validate,
+            validation_timeout_s: config.validation_timeout_s,
+            best_model: None,
+            target: None,
+            client_settings: JsonObject(config.client_settings),
+            max_examples: config.max_examples.map(Int64),
+            max_update_norm: config.max_update_norm,
+            keep_updates: config.keep_updates,
+            model_format: config.model_format.into(),
+            seed: Int64(config.seed),
+        }
+    }
+}
+
+impl From<BestModelInput> for domain::BestModel {
+    fn from(BestModelInput { metric, direction }: BestModelInput) -> Self {
+        Self { metric, direction: direction.into() }
+    }
+}
+
+impl From<TargetInput> for domain::Target {
+    fn from(TargetInput { metric, direction, value }: TargetInput) -> Self {
+        Self { metric, direction: direction.into(), value }
+    }
+}
+
+fn defaults() -> SessionConfig {
+    SessionConfig::default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use async_graphql::{InputType, Value};
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_as_the_domain_has_it() {
+        assert_eq!(SessionConfig::from(SessionConfigInput::default()), SessionConfig::default());
+        let nothing = SessionConfigInput::parse(Some(Value::Object(Default::default()))).unwrap();
+        assert_eq!(SessionConfig::from(nothing), SessionConfig::default());
+    }
+}

@@ -1,0 +1,35 @@
+//! What can be watched.
+
+use async_graphql::{Context, ID, Subscription as Subscribe};
+use futures_util::{Stream, StreamExt};
+
+use super::scalars::Int64;
+use super::types::SessionEvent;
+use super::{Failure, federation};
+
+/// What can be watched.
+pub(super) struct Subscription;
+
+#[Subscribe]
+impl Subscription {
+    /// What happens in a session: all that happened after the event of a number, from the first one on if none is given,
+    /// and then what comes, as it comes. Nothing is left out, and nothing comes twice: whoever was cut off goes on with
+    /// the last number that came. It ends when the server goes down.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn session_events(
+        &self,
+        ctx: &Context<'_>,
+        session_id: ID,
+        #[graphql(default)] after: Int64,
+    ) -> Result<impl Stream<Item = Result<SessionEvent, Failure>> + use<>, Failure> {
+        let session = session_id.parse()?;
+        if federation(ctx).store().session(session).await?.is_none() {
+            return Err(Failure::not_found("session", session));
+        }
+        let events = federation(ctx).session_events(session, after.0);
+        Ok(events.map(move |event| {
+            let recorded = event?;
+            Ok(SessionEvent { session, recorded })
+        }))
+    }
+}
