@@ -6,14 +6,28 @@ use std::collections::HashMap;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// The host's crates from the ground up.
-const FLOORS: [&str; 3] = ["fedwit-tensor", "fedwit-runtime", "fedwit"];
+const FLOORS: [&str; 7] = [
+    "fedwit-tensor",
+    "fedwit-domain",
+    "fedwit-store",
+    "fedwit-runtime",
+    "fedwit-federation",
+    "fedwit-api",
+    "fedwit",
+];
 
 /// Who alone may use what.
-const WALLS: [(&str, &str); 6] = [
+const WALLS: [(&str, &str); 12] = [
     ("candle-core", "fedwit-tensor"),
     ("memmap2", "fedwit-tensor"),
     ("zip", "fedwit-tensor"),
     ("wasmtime", "fedwit-runtime"),
+    ("sea-orm", "fedwit-store"),
+    ("sea-orm-migration", "fedwit-store"),
+    ("object_store", "fedwit-store"),
+    ("async-graphql", "fedwit-api"),
+    ("axum", "fedwit-api"),
+    ("tonic", "fedwit-api"),
     ("clap", "fedwit"),
     ("wit-bindgen", "fedwit-plugin"),
 ];

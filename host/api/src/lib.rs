@@ -3,8 +3,9 @@
 //! All three call the same functions of `fedwit-federation` and read the same records; no rule of federation is here.
 //! GraphQL is what users work with; REST has the shapes that FEDn's tools expect, and gRPC is what its clients speak.
 
-mod guard;
+pub mod graphql;
 mod grpc;
+mod guard;
 mod rest;
 
 use axum::Router;
@@ -46,6 +47,7 @@ pub fn router(federation: Federation, settings: ApiSettings) -> Router {
     let guard = guard::Guard::new(&settings);
     Router::new()
         .merge(grpc::routes(&federation, &settings))
+        .merge(graphql::routes(federation.clone()))
         .merge(rest::routes(federation, settings))
         .layer(CatchPanicLayer::new())
         .layer(axum::middleware::from_fn_with_state(guard, guard::check))

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use fedwit_runtime::{Aggregation, Level, Outcome, Plugin, Round, State, Update, UpdateInfo};
+use fedwit_runtime::{Aggregation, Level, Outcome, Plugin, Round, SavedState, State, Update, UpdateInfo};
 use fedwit_tensor::Parameters;
 use fedwit_tensor::formats::{self, Expected};
 
 use crate::command_line::{AggregateArguments, ReadingArguments, UpdateArgument};
 use crate::model::seed;
-use crate::{plugins, state_file};
+use crate::plugins;
 
 /// Runs one round. Nothing is written unless all of it succeeded.
 pub(crate) fn run(arguments: &AggregateArguments) -> Result<()> {
@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &AggregateArguments) -> Result<()> {
     let plugin = plugins::load(&arguments.plugin, &arguments.plugins)?;
     let global = read_global(&arguments.global, &arguments.reading)?;
     let saved = match &arguments.state {
-        Some(path) => state_file::read(path, &plugin, arguments.reading.limits())?,
+        Some(path) => saved_state(path, &plugin, arguments)?,
         None => None,
     };
     let number = arguments.round.unwrap_or_else(|| saved.as_ref().map_or(1, |saved| saved.round.saturating_add(1)));
@@ -38,6 +38,15 @@ pub(crate) fn run(arguments: &AggregateArguments) -> Result<()> {
     let outcome = folded?;
     write(arguments, &plugin, number, &outcome)?;
     report(arguments, &plugin, number, &outcome).context("writing to standard output")
+}
+
+/// What the plugin returned last; nothing if there is no such file.
+fn saved_state(path: &Path, plugin: &Plugin, arguments: &AggregateArguments) -> Result<Option<SavedState>> {
+    let context = || format!("state {}", path.display());
+    if !path.try_exists().with_context(context)? {
+        return Ok(None);
+    }
+    SavedState::read(path, plugin, arguments.reading.limits()).with_context(context).map(Some)
 }
 
 fn read_global(path: &Path, reading: &ReadingArguments) -> Result<Parameters> {
@@ -83,7 +92,7 @@ fn write(arguments: &AggregateArguments, plugin: &Plugin, number: u64, outcome: 
     let state = arguments
         .state
         .as_deref()
-        .map(|path| state_file::stage(path, outcome.state.as_ref().unwrap_or(&nothing), plugin, number))
+        .map(|path| outcome.state.as_ref().unwrap_or(&nothing).stage(path, plugin, number))
         .transpose()?;
     model.commit()?;
     state.map_or(Ok(()), |state| Ok(state.commit()?))

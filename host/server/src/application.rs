@@ -1,13 +1,21 @@
 //! What is served: how the crates below are wired together.
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use axum::Router;
+use fedwit_api::ApiSettings;
+use fedwit_domain::ports::SystemClock;
+use fedwit_federation::{Federation, Plugins, Settings as FederationSettings};
+use fedwit_store::{Store, StoreOptions};
 use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
+use crate::plugins;
 use crate::readiness::Check;
 use crate::settings::Settings;
 
@@ -23,6 +31,68 @@ pub(crate) struct Application {
 }
 
 /// Starts it. Its streams end with UNAVAILABLE once `shutdown` is cancelled.
-pub(crate) async fn start(_settings: &Settings, _shutdown: CancellationToken) -> Result<Application> {
-    Ok(Application { router: Router::new(), ready: Arc::new(|| Ok(())), close: Box::pin(async {}) })
+pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> Result<Application> {
+    let Settings { storage, clients, work, .. } = settings;
+    let installed = installed(settings).await?;
+    let options = StoreOptions { folder: storage.data.clone(), low_disk_bytes: storage.low_disk_bytes };
+    let store = Store::open(options).await.with_context(|| format!("data folder {}", storage.data.display()))?;
+    let how = FederationSettings {
+        max_upload_bytes: clients.max_upload_bytes,
+        workers: work.workers(),
+        ..FederationSettings::default()
+    };
+    let federation = Federation::start(store.clone(), installed, Arc::new(SystemClock::default()), how)
+        .await
+        .context("going on with the sessions that were running")?;
+
+    // A drain begins with the streams: a connection does not end while one is open.
+    let (draining, told) = (federation.draining(), shutdown);
+    tokio::spawn(async move {
+        told.cancelled().await;
+        draining.cancel();
+    });
+    let listen = &settings.listener.listen;
+    let api = ApiSettings {
+        advertise: clients.advertise.as_ref().map(|address| (address.host.clone(), address.port)),
+        reconnect_grace: Duration::from_secs(clients.reconnect_grace_seconds),
+        max_upload_bytes: clients.max_upload_bytes,
+        only_loopback: listen.iter().all(|address| address.ip().is_loopback()),
+        ..ApiSettings::default()
+    };
+    let router = fedwit_api::router(federation.clone(), api);
+    let ready = {
+        let federation = federation.clone();
+        Arc::new(move || federation.ready())
+    };
+    let close = Box::pin(async move {
+        federation.shutdown().await;
+        store.close().await;
+    });
+    Ok(Application { router, ready, close })
+}
+
+/// The plugins of the folder that was given, or of the first that is there.
+async fn installed(settings: &Settings) -> Result<Plugins> {
+    let arguments = settings.plugins.clone();
+    let load = move || {
+        let runtime = plugins::runtime(fedwit_runtime::Limits::default(), &arguments)?;
+        let folders = plugins::folders(&arguments);
+        match folders.iter().find(|folder| folder.is_dir()) {
+            Some(folder) => load(&runtime, folder),
+            None if arguments.folder.is_some() => load(&runtime, &folders[0]),
+            None => {
+                warn!("there is no folder of plugins, so that no session can aggregate anything");
+                Ok(Plugins::default())
+            }
+        }
+    };
+    tokio::task::spawn_blocking(load).await.context("loading plugins")?
+}
+
+fn load(runtime: &fedwit_runtime::Runtime, folder: &Path) -> Result<Plugins> {
+    let plugins = Plugins::load(runtime, folder).with_context(|| format!("plugins in {}", folder.display()))?;
+    let list = plugins.list();
+    let names: Vec<&str> = list.iter().map(|plugin| plugin.name.as_str()).collect();
+    info!(plugins.folder = %folder.display(), plugins.count = names.len(), "plugins: {}", names.join(", "));
+    Ok(plugins)
 }

@@ -17,7 +17,6 @@ mod readiness;
 mod serve;
 mod settings;
 mod signals;
-mod state_file;
 mod telemetry;
 
 use command_line::{Command, CommandLine, ModelCommand};

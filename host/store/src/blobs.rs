@@ -160,6 +160,8 @@ impl Place {
         let taken = self.rename(spooled, stored).await;
         if taken.is_err() {
             self.fresh.claim(&[stored.digest]);
+            // What is wrong has been said; the next start clears it away in any case.
+            let _ = self.files.delete(spooled).await;
         }
         taken
     }

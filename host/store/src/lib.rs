@@ -1,1 +1,43 @@
-//! Records, the event log and blobs.
+//! Records, the event log and blobs, in one folder of one machine.
+//!
+//! ```text
+//! lock                 who has the folder
+//! fedwit.sqlite        events, and the tables that are views of them; clients, uploads, models, packages
+//! telemetry.sqlite     what clients tell besides, and what may be lost
+//! blobs/ab/abcd...     files, by their SHA-256
+//! spool/               files that are not finished; emptied at each start
+//! ```
+//!
+//! What is written is durable when the call returns: one task writes it, many changes in a commit, with a sync to the
+//! disk. Whoever reads does so on other connections, and waits for nobody. SQL and files stop here: what is above sees
+//! rows of typed columns, [`EventLog`](fedwit_domain::ports::EventLog) and [`Blobs`](fedwit_domain::ports::Blobs).
+//!
+//! No rule of federation is here. A view says what an event says, and decides nothing.
+
+mod blobs;
+mod disk;
+mod entities;
+mod error;
+mod lock;
+mod log;
+mod migration;
+mod open;
+mod projection;
+mod records;
+mod references;
+mod store;
+mod telemetry;
+mod writer;
+mod writes;
+
+pub use disk::FreeSpace;
+pub use error::{OpenError, RecordUploadError, StoreError};
+pub use records::{
+    AttributeRow, ClientFilter, ClientRow, Listed, MAX_PAGE, MetricRow, ModelFilter, ModelRow, PackageFilter,
+    PackageRow, Page, ParticipationFilter, ParticipationRow, PredictionFilter, PredictionRow, RefusalFilter,
+    RefusalRow, RoundFilter, RoundRow, RunFilter, RunRow, SessionFilter, SessionRow, StatusRow, TelemetryFilter,
+    TelemetryRow, UploadRow, ValidationFilter, ValidationRow,
+};
+pub use store::{Store, StoreOptions};
+pub use telemetry::{NewAttribute, NewMetric, NewStatus, NewTelemetry};
+pub use writes::{NewClient, NewModel, NewPackage, NewUpload};

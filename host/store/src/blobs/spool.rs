@@ -23,6 +23,8 @@ use crate::disk::Disk;
 
 /// Bytes that are hashed and written in one go.
 const PART: usize = 1 << 20;
+/// Pieces that are gathered at most, however small they are.
+const PIECES: usize = 1024;
 /// Bytes between two looks at how full the disk is.
 const LOOK: u64 = 16 << 20;
 
@@ -114,7 +116,8 @@ impl BlobWriter for Spooling {
         }
         self.gathered_bytes += piece.len();
         self.gathered.push(piece);
-        if self.gathered_bytes >= PART { self.send().await } else { Ok(()) }
+        let worth_it = self.gathered_bytes >= PART || self.gathered.len() >= PIECES;
+        if worth_it { self.send().await } else { Ok(()) }
     }
 
     fn written(&self) -> u64 {

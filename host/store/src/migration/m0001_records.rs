@@ -1,0 +1,25 @@
+//! The first schema.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::prelude::{MigrationTrait, SchemaManager, async_trait};
+use sea_orm_migration::MigrationName;
+
+pub(super) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0001_records"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(include_str!("m0001_records.sql")).await?;
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
