@@ -74,11 +74,8 @@ fn unavailable(error: &FederationError) -> Status {
 
 /// An answer in words.
 fn answer(combiner: &str, text: impl Into<String>) -> Response<proto::Response> {
-    let sender = proto::Client {
-        role: proto::Role::Combiner.into(),
-        name: combiner.to_owned(),
-        client_id: String::new(),
-    };
+    let sender =
+        proto::Client { role: proto::Role::Combiner.into(), name: combiner.to_owned(), client_id: String::new() };
     Response::new(proto::Response { sender: Some(sender), response: text.into() })
 }
 

@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn programs_and_own_pages_pass() {
-        let guard = Guard::new(&ApiSettings { advertise: Some(("fed.example".to_owned(), 1)), ..ApiSettings::default() });
+        let guard =
+            Guard::new(&ApiSettings { advertise: Some(("fed.example".to_owned(), 1)), ..ApiSettings::default() });
         for host in ["127.0.0.1:8080", "localhost:1", "LOCALHOST", "[::1]:8080", "fed.example:8080"] {
             assert!(!refused(&guard, &[("host", host)]), "{host}");
             assert!(!refused(&guard, &[("host", host), ("origin", &format!("http://{host}"))]), "{host}");

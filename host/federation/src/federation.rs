@@ -82,6 +82,14 @@ pub(crate) struct Inner {
     pub(crate) tracker: TaskTracker,
 }
 
+/// What the federation needs of the world.
+pub(crate) struct Ports {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) folding: Arc<dyn Folding>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
 impl Federation {
     /// Starts on a store, and goes on with every session that was running.
     ///
@@ -94,21 +102,22 @@ impl Federation {
         settings: Settings,
     ) -> Result<Self, FederationError> {
         let pool = Pool::new(settings.workers);
-        let folding = Arc::new(PluginFolding::new(store.blobs(), plugins.clone(), pool.clone()));
-        Self::start_with(store, plugins, folding, clock, settings, pool).await
+        let (log, blobs) = (store.log(), store.blobs());
+        let folding = Arc::new(PluginFolding::new(Arc::clone(&blobs), plugins.clone(), pool.clone()));
+        Self::start_with(store, Ports { log, blobs, folding, clock }, plugins, settings, pool).await
     }
 
-    async fn start_with(
+    pub(crate) async fn start_with(
         store: Store,
+        ports: Ports,
         plugins: Plugins,
-        folding: Arc<dyn Folding>,
-        clock: Arc<dyn Clock>,
         settings: Settings,
         pool: Pool,
     ) -> Result<Self, FederationError> {
+        let Ports { log, blobs, folding, clock } = ports;
         let inner = Inner {
-            log: store.log(),
-            blobs: store.blobs(),
+            log,
+            blobs,
             folding,
             presence: PresenceBook::new(clock.now(), settings.heartbeat_ttl),
             clock,

@@ -19,6 +19,8 @@ mod predictions;
 mod presence;
 mod session;
 mod sessions;
+#[cfg(test)]
+mod simulation;
 mod submission;
 mod tasks;
 mod uploads;

@@ -49,7 +49,9 @@ impl Forgeable {
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Type => "a query is sent with the content type application/json, or multipart/form-data with files",
-            Self::Form => "a query with files needs the header x-fedwit or graphql-require-preflight, with anything in it",
+            Self::Form => {
+                "a query with files needs the header x-fedwit or graphql-require-preflight, with anything in it"
+            }
             Self::Origin => "a page of another site cannot open this connection",
         }
     }

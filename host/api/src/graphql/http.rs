@@ -1,11 +1,11 @@
 //! Queries over HTTP: what is refused before they are looked at, and how they are answered.
 
 use async_graphql::{BatchRequest, BatchResponse, Executor};
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 
 use super::forgery::{self, Content};
 use super::{Api, Failure, multipart};
@@ -44,7 +44,8 @@ pub(super) fn refused(status: StatusCode, failure: Failure) -> Response {
 async fn json(body: Body) -> Result<BatchRequest, Failure> {
     let invalid = |problem: String| Failure::invalid("query", problem);
     let bytes = axum::body::to_bytes(body, LARGEST).await;
-    let bytes = bytes.map_err(|error| invalid(format!("it cannot be read, or has more than {LARGEST} bytes: {error}")))?;
+    let bytes =
+        bytes.map_err(|error| invalid(format!("it cannot be read, or has more than {LARGEST} bytes: {error}")))?;
     let queries: BatchRequest = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
     match &queries {
         BatchRequest::Batch(batch) if batch.len() > BATCH => {

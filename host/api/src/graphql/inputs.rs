@@ -5,8 +5,8 @@ mod session;
 mod start;
 
 pub(super) use filters::{
-    ClientFilter, MetricFilter, ModelFilter, PackageFilter, ParticipantFilter, PredictionFilter, RefusalFilter, RoundFilter,
-    SessionFilter, ValidationFilter,
+    ClientFilter, MetricFilter, ModelFilter, PackageFilter, ParticipantFilter, PredictionFilter, RefusalFilter,
+    RoundFilter, SessionFilter, ValidationFilter,
 };
 pub(super) use session::CreateSessionInput;
 pub(super) use start::StartSessionInput;

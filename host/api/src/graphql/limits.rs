@@ -237,9 +237,12 @@ mod tests {
              directives {{ name args {{ {value} }} }} }} }}"
         );
         assert_eq!(refused(&query), None);
-        let bomb = format!("{{ __schema {{ types {}{} }} }}", "{ fields { type ".repeat(8) + "{ name }", "} }".repeat(8));
+        let bomb =
+            format!("{{ __schema {{ types {}{} }} }}", "{ fields { type ".repeat(8) + "{ name }", "} }".repeat(8));
         assert!(refused(&bomb).is_some_and(|problem| problem.contains("schema")));
-        let many: String = (0..40).map(|index| format!("a{index}: __schema {{ types {{ fields {{ args {{ name }} }} }} }} ")).collect();
+        let many: String = (0..40)
+            .map(|index| format!("a{index}: __schema {{ types {{ fields {{ args {{ name }} }} }} }} "))
+            .collect();
         assert!(refused(&format!("{{ {many} }}")).is_some_and(|problem| problem.contains("schema")));
     }
 }

@@ -27,12 +27,7 @@ impl Mutation {
 
     /// Runs rounds of a session. One that has ended goes on from its latest model.
     #[graphql(complexity = "ACT + child_complexity")]
-    async fn start_session(
-        &self,
-        ctx: &Context<'_>,
-        id: ID,
-        input: StartSessionInput,
-    ) -> Result<Session, Failure> {
+    async fn start_session(&self, ctx: &Context<'_>, id: ID, input: StartSessionInput) -> Result<Session, Failure> {
         let id = id.parse()?;
         start(ctx, id, input).await?;
         session(ctx, id).await
@@ -108,8 +103,13 @@ impl Mutation {
     ) -> Result<Package, Failure> {
         let received = file.take(ctx)?;
         let name = name.unwrap_or_else(|| received.name.clone());
-        let package =
-            NewPackageFile { file: received.upload, file_name: received.name, name, description, format: format.into() };
+        let package = NewPackageFile {
+            file: received.upload,
+            file_name: received.name,
+            name,
+            description,
+            format: format.into(),
+        };
         let id = federation(ctx).add_package(package).await?;
         package_row(ctx, id).await
     }

@@ -9,9 +9,7 @@ use super::inputs::{
     SessionFilter, ValidationFilter,
 };
 use super::paging::{self, List, Paging};
-use super::types::{
-    Client, Metric, Model, Package, Plugin, Prediction, Refusal, Round, Server, Session, Validation,
-};
+use super::types::{Client, Metric, Model, Package, Plugin, Prediction, Refusal, Round, Server, Session, Validation};
 use super::{Failure, federation, rows};
 
 /// What can be read. Lists are given from their beginning, the earliest first: with `first` and `after` onwards, with

@@ -34,12 +34,7 @@ const GOING_DOWN: (u16, &str) = (1001, "the server is going down");
 const NO_GREETING: (u16, &str) = (4408, "Connection initialisation timeout");
 
 /// Opens a connection.
-pub(super) async fn open(
-    State(api): State<Api>,
-    uri: Uri,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Response {
+pub(super) async fn open(State(api): State<Api>, uri: Uri, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
     if let Err(forgeable) = forgery::origin(&headers, &uri) {
         return http::refused(forgeable.status(), Failure::new(forgeable.code(), forgeable.text()));
     }
@@ -92,10 +87,7 @@ async fn serve(socket: WebSocket, api: Api) {
 }
 
 /// What the other end says, until it is gone.
-fn messages(
-    incoming: impl Stream<Item = Result<Message, axum::Error>>,
-    alive: Alive,
-) -> impl Stream<Item = Bytes> {
+fn messages(incoming: impl Stream<Item = Result<Message, axum::Error>>, alive: Alive) -> impl Stream<Item = Bytes> {
     incoming.take_while(|message| future::ready(message.is_ok())).filter_map(move |message| {
         alive.now();
         future::ready(match message {

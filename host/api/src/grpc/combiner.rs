@@ -66,9 +66,7 @@ impl Combiner for CombinerService {
                     Err(StreamEnd::Replaced) => {
                         Some((Err(Status::unavailable("the client has opened a newer stream")), None))
                     }
-                    Err(StreamEnd::ShuttingDown) => {
-                        Some((Err(Status::unavailable("the server is going down")), None))
-                    }
+                    Err(StreamEnd::ShuttingDown) => Some((Err(Status::unavailable("the server is going down")), None)),
                 }
             }
         });

@@ -93,17 +93,11 @@ impl Connector for ConnectorService {
         }
     }
 
-    async fn reassign_client(
-        &self,
-        _: Request<proto::ReassignRequest>,
-    ) -> Result<Response<proto::Response>, Status> {
+    async fn reassign_client(&self, _: Request<proto::ReassignRequest>) -> Result<Response<proto::Response>, Status> {
         Err(Status::unimplemented("there is one combiner"))
     }
 
-    async fn reconnect_client(
-        &self,
-        _: Request<proto::ReconnectRequest>,
-    ) -> Result<Response<proto::Response>, Status> {
+    async fn reconnect_client(&self, _: Request<proto::ReconnectRequest>) -> Result<Response<proto::Response>, Status> {
         Err(Status::unimplemented("there is one combiner"))
     }
 }

@@ -104,10 +104,7 @@ impl ModelService for ModelsService {
         Ok(Response::new(proto::ModelResponse { data: Bytes::new(), id, status: status.into(), message }))
     }
 
-    async fn download(
-        &self,
-        request: Request<proto::ModelRequest>,
-    ) -> Result<Response<Self::DownloadStream>, Status> {
+    async fn download(&self, request: Request<proto::ModelRequest>) -> Result<Response<Self::DownloadStream>, Status> {
         let id = request.into_inner().id;
         let file = match id.parse() {
             Ok(model) => match self.federation.model_file(model, None).await {
@@ -124,7 +121,12 @@ impl ModelService for ModelsService {
         };
         let Some(file) = file else {
             let message = |status: proto::ModelStatus| {
-                Ok(proto::ModelResponse { data: Bytes::new(), id: id.clone(), status: status.into(), message: String::new() })
+                Ok(proto::ModelResponse {
+                    data: Bytes::new(),
+                    id: id.clone(),
+                    status: status.into(),
+                    message: String::new(),
+                })
             };
             let refusal = [message(proto::ModelStatus::Unknown), message(proto::ModelStatus::Failed)];
             return Ok(Response::new(Box::pin(futures_util::stream::iter(refusal))));

@@ -37,11 +37,7 @@ async fn count(State(rest): State<Rest>, mut listing: Listing) -> RestResult<Jso
 }
 
 fn known(filters: &mut Filters) -> TelemetryFilter {
-    TelemetryFilter {
-        client: filters.take("sender.client_id"),
-        key: filters.take("key"),
-        ..TelemetryFilter::default()
-    }
+    TelemetryFilter { client: filters.take("sender.client_id"), key: filters.take("key"), ..TelemetryFilter::default() }
 }
 
 async fn fetch(rest: &Rest, filter: &TelemetryFilter, page: Page) -> RestResult<Listed<Value>> {

@@ -168,11 +168,7 @@ struct Config {
 }
 
 /// What a client's own configuration file is to hold.
-async fn config(
-    State(rest): State<Rest>,
-    headers: HeaderMap,
-    Query(wanted): Query<Config>,
-) -> RestResult<Json<Value>> {
+async fn config(State(rest): State<Rest>, headers: HeaderMap, Query(wanted): Query<Config>) -> RestResult<Json<Value>> {
     let (host, port) = address(&rest, &headers)?;
     let mut config = json!({ "network_id": "fedwit", "discover_host": host, "discover_port": port });
     if wanted.checksum.is_none_or(|checksum| checksum == "true")

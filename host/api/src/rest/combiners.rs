@@ -47,7 +47,9 @@ fn id(rest: &Rest) -> Uuid {
 
 async fn list(State(rest): State<Rest>, headers: HeaderMap, listing: Listing) -> RestResult<Json<Value>> {
     let one = combiner(&rest, &headers);
-    listing.answer(async |page| Ok(Listed { rows: vec![one; usize::from(page.limit > 0 && page.offset == 0)], total: 1 })).await
+    listing
+        .answer(async |page| Ok(Listed { rows: vec![one; usize::from(page.limit > 0 && page.offset == 0)], total: 1 }))
+        .await
 }
 
 async fn count() -> Json<Value> {

@@ -125,15 +125,13 @@ mod tests {
     #[test]
     fn settings_are_read_in_every_form() {
         let expected = json!({"a": 1, "b": [true, null], "c": "x"});
-        for kwargs in [
-            expected.clone(),
-            json!(expected.to_string()),
-            json!("{'a': 1, 'b': (True, None), 'c': 'x'}"),
-        ] {
+        for kwargs in [expected.clone(), json!(expected.to_string()), json!("{'a': 1, 'b': (True, None), 'c': 'x'}")] {
             let (plugin, config) = aggregator("fedavg", &kwargs).unwrap();
             assert_eq!((plugin.as_str(), Value::Object(config)), ("fedavg", expected.clone()));
         }
-        for kwargs in [json!(1), json!([1]), json!("[1]"), json!("{1: 2}"), json!("__import__('os')"), json!("{'a': b'x'}")] {
+        for kwargs in
+            [json!(1), json!([1]), json!("[1]"), json!("{1: 2}"), json!("__import__('os')"), json!("{'a': b'x'}")]
+        {
             assert!(aggregator("fedavg", &kwargs).is_err(), "{kwargs}");
         }
     }

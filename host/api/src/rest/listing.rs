@@ -168,7 +168,8 @@ impl<S: Send + Sync> FromRequest<S> for Listing {
         let headers = parts.headers.clone();
         let body = Bytes::from_request(Request::from_parts(parts, body), state).await?;
         if !body.is_empty() {
-            let is_json = headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+            let is_json =
+                headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
             let told: Value = if is_json {
                 serde_json::from_slice(&body).map_err(|error| RestError::bad_request(error.to_string()))?
             } else {

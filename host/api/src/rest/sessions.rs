@@ -82,8 +82,8 @@ struct Settings {
 async fn create(State(rest): State<Rest>, body: Result<Json<Create>, JsonRejection>) -> RestResult<Response> {
     let Json(Create { name, seed_model_id, session_config }) = body?;
     let settings = session_config.ok_or_else(|| RestError::bad_request("session_config is missing"))?;
-    let settings: Settings = serde_json::from_value(settings)
-        .map_err(|error| RestError::bad_request(format!("session_config: {error}")))?;
+    let settings: Settings =
+        serde_json::from_value(settings).map_err(|error| RestError::bad_request(format!("session_config: {error}")))?;
     let seed = seed_model_id.or(settings.model_id.clone());
     let seed = seed.ok_or_else(|| RestError::bad_request("seed_model_id is missing"))?;
     let seed_model: ModelId = seed.parse()?;
@@ -94,7 +94,11 @@ async fn create(State(rest): State<Rest>, body: Result<Json<Create>, JsonRejecti
 
 fn config(rest: &Rest, settings: Settings) -> RestResult<SessionConfig> {
     let default = SessionConfig::default();
-    if settings.server_functions.as_str().map_or(!settings.server_functions.is_null(), |code| !matches!(code, "" | "None")) {
+    if settings
+        .server_functions
+        .as_str()
+        .map_or(!settings.server_functions.is_null(), |code| !matches!(code, "" | "None"))
+    {
         return Err(RestError::bad_request(
             "server_functions: this server runs no Python. Write an aggregator plugin, in Python if you like, install \
              it, and name it in `aggregator`",
@@ -136,10 +140,8 @@ struct StartRounds {
 
 async fn start(State(rest): State<Rest>, body: Result<Json<StartRounds>, JsonRejection>) -> RestResult<Json<Value>> {
     let Json(wanted) = body?;
-    let id: SessionId = wanted
-        .session_id
-        .parse()
-        .map_err(|_| RestError::bad_request("Session with specified ID does not exist"))?;
+    let id: SessionId =
+        wanted.session_id.parse().map_err(|_| RestError::bad_request("Session with specified ID does not exist"))?;
     let start = Start {
         rounds: wanted.rounds.unwrap_or(5),
         clients: client_ids(&wanted.client_ids)?,
@@ -186,7 +188,9 @@ async fn change(
         Some("paused") => federation.pause_session(session).await?,
         Some("started" | "running") => federation.resume_session(session).await?,
         _ => {
-            return Err(RestError::bad_request("status can be set to Terminated, Paused or Started, and nothing else can"));
+            return Err(RestError::bad_request(
+                "status can be set to Terminated, Paused or Started, and nothing else can",
+            ));
         }
     }
     show(&rest, session).await

@@ -135,9 +135,10 @@ pub(super) fn round(row: &RoundRow, parts: &[ParticipationRow], name: &str, sess
             "aggregation_time": aggregation,
         },
     });
-    let plugin = row.plugin.as_ref().map(|(name, version, digest)| {
-        json!({ "name": name, "version": version, "digest": digest })
-    });
+    let plugin = row
+        .plugin
+        .as_ref()
+        .map(|(name, version, digest)| json!({ "name": name, "version": version, "digest": digest }));
     json!({
         "round_id": row.id.to_string(),
         "session_id": row.id.session,

@@ -3,8 +3,7 @@
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 use fedwit_store::{
-    MetricRow, ParticipationRow, RefusalFilter, RefusalRow, RoundRow, TelemetryFilter,
-    ValidationFilter, ValidationRow,
+    MetricRow, ParticipationRow, RefusalFilter, RefusalRow, RoundRow, TelemetryFilter, ValidationFilter, ValidationRow,
 };
 
 use super::participant::Participant;

@@ -82,16 +82,32 @@ macro_rules! recorded {
 }
 
 recorded!(
-    SessionStatus, "session",
-    Created = "created", Running = "running", Pausing = "pausing", Paused = "paused", Finished = "finished",
-    Stopped = "stopped", Failed = "failed"
+    SessionStatus,
+    "session",
+    Created = "created",
+    Running = "running",
+    Pausing = "pausing",
+    Paused = "paused",
+    Finished = "finished",
+    Stopped = "stopped",
+    Failed = "failed"
 );
 recorded!(
-    RoundStatus, "round",
-    Waiting = "waiting", Collecting = "collecting", Aggregating = "aggregating", Finished = "finished",
-    Failed = "failed", Stopped = "stopped"
+    RoundStatus,
+    "round",
+    Waiting = "waiting",
+    Collecting = "collecting",
+    Aggregating = "aggregating",
+    Finished = "finished",
+    Failed = "failed",
+    Stopped = "stopped"
 );
 recorded!(
-    ParticipantStatus, "participant",
-    Asked = "asked", Accepted = "accepted", Refused = "refused", Excluded = "excluded", GivenUp = "given_up"
+    ParticipantStatus,
+    "participant",
+    Asked = "asked",
+    Accepted = "accepted",
+    Refused = "refused",
+    Excluded = "excluded",
+    GivenUp = "given_up"
 );

@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 
 use super::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, Folding, FoldingError, UncheckedUpdate};
 use crate::ports::Blobs;
-use crate::{Digest, Metrics, PluginVersion, UpdateId, UpdateRefusal};
+use crate::{ClientId, Digest, Metrics, PluginVersion, UpdateRefusal};
 
 /// Takes the mean of numbers weighted with examples, under the name `mean`. It can be told to break on an update, or to
 /// reject it.
-pub struct FakeFolding<B> {
+pub struct FakeFolding<B: ?Sized> {
     blobs: Arc<B>,
-    faults: Arc<Mutex<BTreeMap<UpdateId, Fault>>>,
+    faults: Arc<Mutex<BTreeMap<ClientId, Fault>>>,
     broken_finishes: Arc<Mutex<u32>>,
 }
 
@@ -25,20 +25,20 @@ enum Fault {
     Rejects,
 }
 
-impl<B: Blobs> FakeFolding<B> {
+impl<B: Blobs + ?Sized> FakeFolding<B> {
     /// Reads and writes these blobs.
     pub fn over(blobs: Arc<B>) -> Self {
         Self { blobs, faults: Arc::default(), broken_finishes: Arc::default() }
     }
 
-    /// Every fold breaks on this update.
-    pub fn break_on(&self, update: UpdateId) {
-        locked(&self.faults).insert(update, Fault::Breaks);
+    /// Every fold breaks on the updates of this client.
+    pub fn break_on(&self, client: ClientId) {
+        locked(&self.faults).insert(client, Fault::Breaks);
     }
 
-    /// Every fold rejects this update.
-    pub fn reject(&self, update: UpdateId) {
-        locked(&self.faults).insert(update, Fault::Rejects);
+    /// Every fold rejects the updates of this client.
+    pub fn reject(&self, client: ClientId) {
+        locked(&self.faults).insert(client, Fault::Rejects);
     }
 
     /// The next folds break in `finish`, as many as this.
@@ -47,14 +47,14 @@ impl<B: Blobs> FakeFolding<B> {
     }
 }
 
-async fn number<B: Blobs>(blobs: &B, digest: Digest) -> Result<f64, String> {
+async fn number<B: Blobs + ?Sized>(blobs: &B, digest: Digest) -> Result<f64, String> {
     let file = blobs.open(&digest).await.map_err(|error| error.to_string())?;
     let text = std::fs::read_to_string(&file.path).map_err(|error| error.to_string())?;
     text.trim().parse().map_err(|_| format!("{text:.40?} is no number"))
 }
 
 #[async_trait]
-impl<B: Blobs + 'static> Folding for FakeFolding<B> {
+impl<B: Blobs + ?Sized + 'static> Folding for FakeFolding<B> {
     fn plugin(&self, name: &str) -> Result<PluginVersion, FoldingError> {
         if name == "mean" {
             let digest = Digest::from_bytes([7; 32]);
@@ -91,19 +91,19 @@ impl<B: Blobs + 'static> Folding for FakeFolding<B> {
     }
 }
 
-struct Mean<B> {
+struct Mean<B: ?Sized> {
     blobs: Arc<B>,
-    faults: Arc<Mutex<BTreeMap<UpdateId, Fault>>>,
+    faults: Arc<Mutex<BTreeMap<ClientId, Fault>>>,
     broken_finishes: Arc<Mutex<u32>>,
-    seen: BTreeSet<crate::ClientId>,
+    seen: BTreeSet<ClientId>,
     mean: f64,
     weight: f64,
 }
 
 #[async_trait]
-impl<B: Blobs + 'static> Fold for Mean<B> {
+impl<B: Blobs + ?Sized + 'static> Fold for Mean<B> {
     async fn add(&mut self, update: FoldedUpdate) -> Result<(), FoldError> {
-        let fault = locked(&self.faults).get(&update.update).copied();
+        let fault = locked(&self.faults).get(&update.client).copied();
         match fault {
             Some(Fault::Breaks) => return Err(FoldError::Broken(format!("trap on {}", update.update))),
             Some(Fault::Rejects) => return Err(FoldError::Rejected(format!("I do not like {}", update.update))),
