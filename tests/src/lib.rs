@@ -5,6 +5,7 @@
 
 mod aggregation;
 pub mod api;
+pub mod benchmark;
 pub mod fedopt;
 pub mod load;
 pub mod npz;

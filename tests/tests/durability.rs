@@ -28,7 +28,7 @@ fn traced(folder: &tempfile::TempDir) -> Result<(Options, PathBuf)> {
         bail!("this test needs `strace`: install the package of that name (`apt-get install strace`)");
     }
     let path = folder.path().join("trace");
-    let mut under: Vec<OsString> = ["strace", "-D", "-f", "-yy", "-s", "4096", "-x", "-qq"].map(OsString::from).into();
+    let mut under: Vec<OsString> = ["strace", "-D", "-f", "-yy", "-s", "4096", "-qq"].map(OsString::from).into();
     under.extend(["-e".into(), OsString::from(Trace::CALLS), "-o".into(), path.clone().into_os_string()]);
     Ok((Options { under, ..Options::default() }, path))
 }

@@ -58,7 +58,8 @@ fn every_host_crate_has_its_floor() {
 #[test]
 fn each_engine_is_behind_one_crate() {
     // What tests the server is a client of it, and the chores build all of it.
-    let in_the_house = |package: &&Package| !["/tests/", "/xtask/"].iter().any(|room| package.manifest_path.as_str().contains(room));
+    let in_the_house =
+        |package: &&Package| !["/tests/", "/xtask/"].iter().any(|room| package.manifest_path.as_str().contains(room));
     for package in workspace().iter().filter(in_the_house) {
         for (engine, owner) in WALLS {
             let uses = dependencies(package).any(|name| name == engine);

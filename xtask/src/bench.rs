@@ -1,7 +1,5 @@
 //! `cargo xtask bench`: the workspace's benchmarks.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Result, bail};
 use clap::Args;
 
@@ -18,7 +16,7 @@ pub(crate) struct Arguments {
 ///
 /// They run in the `dev` profile, where what computes is optimised like a release: what the tests built is measured,
 /// and nothing is compiled a second time. The benchmarks are named one by one, for otherwise cargo would build every
-/// library's test harness too.
+/// library's test harness too; the server's binary, which some of them measure, is built before them.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     plugins::build(workspace)?;
     let mut benchmarks = workspace.benchmarks();
@@ -31,11 +29,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         filter = None;
     }
 
+    let mut build = workspace.cargo();
+    build.args(["build", "--workspace", "--locked"]);
+    shell::run(&mut build)?;
+
     let mut cargo = workspace.cargo();
-    cargo.args(["bench", "--locked", "--profile", "dev"]);
-    for package in benchmarks.iter().map(|(package, _)| package).collect::<BTreeSet<_>>() {
-        cargo.args(["--package", package]);
-    }
+    cargo.args(["bench", "--workspace", "--locked", "--profile", "dev"]);
     for (_, program) in &benchmarks {
         cargo.args(["--bench", program]);
     }

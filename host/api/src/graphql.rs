@@ -28,6 +28,7 @@ use async_graphql::{Context, SDLExportOptions, SchemaBuilder};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get};
+use chrono::{DateTime, Utc};
 use fedwit_federation::Federation;
 
 use self::execution::Execution;
@@ -74,11 +75,13 @@ pub fn routes(federation: Federation) -> Router {
 /// The schema, as text.
 #[must_use]
 pub fn schema_text() -> String {
-    builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by())
+    let options = SDLExportOptions::new().include_specified_by().prefer_single_line_descriptions();
+    builder().finish().sdl_with_options(options.use_space_ident())
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query, Mutation, Subscription)
+    let time = "A point in time, in UTC, as RFC 3339 writes it.";
+    Schema::build(Query, Mutation, Subscription).override_output_type_description::<DateTime<Utc>>(time)
 }
 
 /// The federation that a query is about: [`routes`] gave it to the schema.
@@ -89,4 +92,37 @@ fn federation<'a>(ctx: &Context<'a>) -> &'a Federation {
 /// The rows that a query refers to: [`routes`] gave them to the schema.
 fn rows<'a>(ctx: &Context<'a>) -> &'a DataLoader<Rows> {
     ctx.data_unchecked()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use serde_json::Value;
+
+    use super::builder;
+
+    fn undescribed(of: &str, things: &Value) -> Vec<String> {
+        let things = things.as_array().map(Vec::as_slice).unwrap_or_default();
+        let silent = things.iter().filter(|thing| thing["description"].as_str().unwrap_or_default().is_empty());
+        silent.map(|thing| format!("{of}{}", thing["name"])).collect()
+    }
+
+    #[tokio::test]
+    async fn the_schema_is_its_own_manual() {
+        let parts = "name description fields { name description } inputFields { name description } \
+                     enumValues { name description }";
+        let query = format!("{{ __schema {{ types {{ {parts} }} }} }}");
+        let response = builder().finish().execute(query).await;
+        let mut types = response.data.into_json().unwrap()["__schema"]["types"].take();
+        let own = |name: &str| !name.starts_with("__") && !name.ends_with("Connection");
+        types.as_array_mut().unwrap().retain(|kind| own(kind["name"].as_str().unwrap()));
+        let mut silent = undescribed("", &types);
+        for kind in types.as_array().unwrap() {
+            for parts in ["fields", "inputFields", "enumValues"] {
+                silent.extend(undescribed(&format!("{}.", kind["name"]), &kind[parts]));
+            }
+        }
+        assert_eq!(silent, Vec::<String>::new());
+    }
 }

@@ -1,23 +1,37 @@
 //! REST, in the shapes that FEDn's client, its `APIClient` and its command line expect.
 //!
-//! The collections are lists of JSON objects that can be filtered by any of their fields, sorted and cut into pages; see
-//! [`listing`]. What changes something goes to the federation, whose refusals come back with their code.
+//! Most of it is collections: lists of JSON objects that can be filtered by any of their fields, sorted and cut into
+//! pages; see [`collection`]. What changes something goes to the federation, whose refusals come back with their code.
 
+mod address;
 mod attributes;
 mod clients;
-mod collections;
+mod collection;
 mod combiners;
+mod controller;
 mod error;
-mod files;
+mod filters;
+mod form;
+mod helpers;
+mod json;
 mod kwargs;
 mod listing;
+mod metrics;
 mod models;
+mod order;
 mod packages;
 mod paths;
 mod predictions;
+mod python;
+mod registration;
+mod rounds;
+mod runs;
+mod sending;
 mod sessions;
 mod shapes;
-mod states;
+mod statuses;
+mod telemetry;
+mod validations;
 
 use std::sync::Arc;
 
@@ -25,8 +39,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::{Json, Router};
 use fedwit_federation::Federation;
-use serde_json::json;
 
+use self::rounds::Asked;
 use crate::ApiSettings;
 
 /// The largest body that is not a file.
@@ -34,37 +48,42 @@ const MAX_BODY: usize = 1 << 20;
 
 /// What handlers need.
 #[derive(Clone)]
-pub(crate) struct Rest {
+struct Rest {
     federation: Federation,
     settings: Arc<ApiSettings>,
+    asked: Arc<Asked>,
 }
 
-/// All routes.
-pub(crate) fn routes(federation: Federation, settings: ApiSettings) -> Router {
-    let rest = Rest { federation, settings: Arc::new(settings) };
+/// Answers everything that is neither GraphQL nor a call of gRPC.
+pub(crate) fn service(federation: Federation, settings: ApiSettings) -> paths::Forgiving {
+    let rest = Rest { federation, settings: Arc::new(settings), asked: Arc::default() };
     let api = Router::new()
         .merge(clients::routes())
         .merge(combiners::routes())
         .merge(models::routes())
         .merge(packages::routes())
+        .merge(helpers::routes())
         .merge(sessions::routes())
+        .merge(collection::routes::<rounds::Rounds>())
+        .merge(collection::routes::<runs::Runs>())
+        .merge(collection::routes::<statuses::Statuses>())
+        .merge(collection::routes::<validations::Validations>())
+        .merge(collection::routes::<metrics::Metrics>())
+        .merge(collection::routes::<telemetry::Telemetry>())
         .merge(attributes::routes())
-        .merge(predictions::routes())
-        .merge(collections::routes())
+        .merge(predictions::routes());
+    let all = Router::new()
+        .nest("/api/v1", api)
+        .route("/health", get(async || "OK"))
+        .route("/get_controller_status", get(controller::status))
         .fallback(error::no_route)
+        .method_not_allowed_fallback(error::no_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(rest.clone());
-    let api = paths::forgiving(api);
-    Router::new()
-        .nest_service("/api/v1", api.clone())
-        // FEDn's client joins an address that ends in a slash with a path that begins with one.
-        .nest_service("//api/v1", api)
-        .route("/health", get(|| async { "OK" }))
-        .route("/get_controller_status", get(states::controller))
-        .with_state(rest)
+        .with_state(rest);
+    paths::forgiving(all)
 }
 
 /// An answer in words.
 fn message(text: &str) -> Json<serde_json::Value> {
-    Json(json!({ "message": text }))
+    Json(serde_json::json!({ "message": text }))
 }

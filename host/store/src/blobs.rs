@@ -1,6 +1,6 @@
 //! Files, in `blobs/ab/abcd...` by the SHA-256 of what is in them.
 //!
-//! object_store writes them, with `fsync`: a file is spooled under another name on the same disk, synced, and renamed
+//! `object_store` writes them, with `fsync`: a file is spooled under another name on the same disk, synced, and renamed
 //! into its place, and the folders on both ends are synced. Nothing is written twice, and a file in its place is whole.
 //!
 //! A file is deleted when nothing refers to it. Between its end and its first reference it is *fresh*, and stays for that
@@ -10,6 +10,7 @@ mod fresh;
 mod orphans;
 mod spool;
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +18,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fedwit_domain::Digest;
 use fedwit_domain::ports::{BlobError, BlobFile, BlobWriter, Blobs, StoredBlob};
+use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
-use object_store::{ObjectStore, ObjectStoreExt};
 use uuid::Uuid;
 
 use crate::disk::Disk;
@@ -105,7 +106,8 @@ impl Blobs for LocalBlobs {
         let name = format!("upload-{}", Uuid::new_v4());
         let spooled = Location::from_iter([SPOOL, &name]);
         let upload = self.files.put_multipart(&spooled).await.map_err(|error| object_error("a new file", error))?;
-        let place = Place { files: Arc::clone(&self.files), folder: self.folder.clone(), fresh: Arc::clone(&self.fresh) };
+        let place =
+            Place { files: Arc::clone(&self.files), folder: self.folder.clone(), fresh: Arc::clone(&self.fresh) };
         Ok(Box::new(Spooling::new(upload, spooled, place, Arc::clone(&self.disk))))
     }
 
@@ -119,7 +121,8 @@ impl Blobs for LocalBlobs {
         let spooled = Location::from_iter([SPOOL, name]);
         let file = file.to_owned();
         let stored = blocking("a file of the server's", move || spool::hash_and_sync(&file)).await?;
-        let place = Place { files: Arc::clone(&self.files), folder: self.folder.clone(), fresh: Arc::clone(&self.fresh) };
+        let place =
+            Place { files: Arc::clone(&self.files), folder: self.folder.clone(), fresh: Arc::clone(&self.fresh) };
         place.take(&spooled, stored).await?;
         Ok(stored)
     }
@@ -200,17 +203,17 @@ fn delete(files: &[PathBuf]) {
 
 /// Runs what waits for the disk, or computes for long, where nobody else waits for it.
 async fn blocking<T: Send + 'static>(
-    what: impl ToString,
+    what: impl Display,
     run: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, BlobError> {
     let done = tokio::task::spawn_blocking(run).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
     done.map_err(|error| failed(what, error))
 }
 
-fn failed(what: impl ToString, error: std::io::Error) -> BlobError {
-    BlobError::Io { what: what.to_string(), error }
+fn failed(what: impl Display, error: std::io::Error) -> BlobError {
+    BlobError::Io { what: format!("{what}"), error }
 }
 
-fn object_error(what: impl ToString, error: object_store::Error) -> BlobError {
+fn object_error(what: impl Display, error: object_store::Error) -> BlobError {
     failed(what, std::io::Error::other(error))
 }

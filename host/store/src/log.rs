@@ -56,7 +56,7 @@ impl Log {
             .filter(events::Column::Sequence.gt(bounded(after)))
             .order_by_asc(events::Column::Sequence)
             .limit(limit.map(u64::from));
-        query.all(&self.readers).await?.into_iter().map(recorded).collect()
+        query.all(&self.readers).await?.iter().map(recorded).collect()
     }
 }
 
@@ -104,7 +104,8 @@ impl TryFrom<Append> for WriteEvents {
 
     fn try_from(append: Append) -> Result<Self, StoreError> {
         let Append { session, expected, events, snapshot } = append;
-        let numbered = events.iter().zip(1_u64..).all(|(event, count)| expected.checked_add(count) == Some(event.sequence));
+        let numbered =
+            events.iter().zip(1_u64..).all(|(event, count)| expected.checked_add(count) == Some(event.sequence));
         if !numbered {
             return Err(StoreError::Unnumbered { session: session.to_string(), expected });
         }
@@ -190,7 +191,7 @@ async fn keep_snapshot(on: &DatabaseTransaction, snapshot: snapshots::ActiveMode
 }
 
 /// An event as it was recorded, of any version so far.
-pub(crate) fn recorded(row: events::Model) -> Result<Recorded, StoreError> {
+pub(crate) fn recorded(row: &events::Model) -> Result<Recorded, StoreError> {
     let damaged = |problem: String| StoreError::Damaged {
         what: format!("event {} of session {}", row.sequence, row.session),
         problem,

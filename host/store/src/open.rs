@@ -85,9 +85,12 @@ async fn connect(path: &Path, access: Access) -> Result<DatabaseConnection, Open
         .acquire_timeout(ACQUIRE)
         .map_sqlx_sqlite_opts(move |sqlite| {
             // The path is given here, and not in the URL above, where it would have to be escaped.
-            let sqlite = sqlite.in_memory(false).shared_cache(false).filename(&file).busy_timeout(BUSY).foreign_keys(true);
+            let sqlite =
+                sqlite.in_memory(false).shared_cache(false).filename(&file).busy_timeout(BUSY).foreign_keys(true);
             match access {
-                Access::Write => sqlite.create_if_missing(true).pragma("journal_mode", "WAL").pragma("synchronous", "FULL"),
+                Access::Write => {
+                    sqlite.create_if_missing(true).pragma("journal_mode", "WAL").pragma("synchronous", "FULL")
+                }
                 Access::WriteLoosely => {
                     sqlite.create_if_missing(true).pragma("journal_mode", "WAL").pragma("synchronous", "NORMAL")
                 }

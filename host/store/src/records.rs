@@ -5,6 +5,7 @@
 //!
 //! Reading never waits for the writer: it has connections of its own, and sees what was last committed.
 
+mod by_name;
 mod clients;
 mod columns;
 mod list;

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use fedwit_domain::Digest;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 
 use crate::StoreError;
 use crate::records::text;

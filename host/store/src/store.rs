@@ -119,6 +119,12 @@ impl Store {
         self.0.telemetry.note([telemetry]);
     }
 
+    /// How many commits there were since the store was opened. Writes that come at once share them.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writer().commits()
+    }
+
     /// How many notes were dropped since the store was opened, because more came in than could be written.
     #[must_use]
     pub fn dropped_notes(&self) -> u64 {

@@ -14,7 +14,7 @@ use sea_orm::DatabaseConnection;
 use tokio::task::JoinHandle;
 
 use buffer::Buffer;
-use notes::Note;
+use notes::Noted;
 pub use notes::{NewAttribute, NewMetric, NewStatus, NewTelemetry};
 
 /// How much is kept.
@@ -52,8 +52,8 @@ impl Telemetry {
     }
 
     /// Takes notes. Waits for nothing.
-    pub(crate) fn note(&self, notes: impl IntoIterator<Item = impl Into<Option<Note>>>) {
-        self.buffer.put(notes.into_iter().filter_map(Into::into));
+    pub(crate) fn note(&self, notes: impl IntoIterator<Item = impl Noted>) {
+        self.buffer.put(notes.into_iter().filter_map(Noted::note));
     }
 
     /// How many notes were dropped.

@@ -7,13 +7,12 @@
 //! What a commit leaves without any reference is deleted after it, and never before.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use fedwit_domain::Digest;
 use fedwit_domain::ports::Appended;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::StoreError;
@@ -55,6 +54,7 @@ pub(crate) struct Effects {
 pub(crate) struct WriterHandle {
     queue: mpsc::Sender<Message>,
     appended: broadcast::Sender<Appended>,
+    commits: Arc<AtomicU64>,
 }
 
 enum Message {
@@ -67,6 +67,7 @@ struct Writer {
     database: DatabaseConnection,
     queue: mpsc::Receiver<Message>,
     appended: broadcast::Sender<Appended>,
+    commits: Arc<AtomicU64>,
     blobs: Arc<LocalBlobs>,
     // For as long as anything is written nobody else may have the folder.
     _lock: Arc<FolderLock>,
@@ -93,9 +94,10 @@ impl WriterHandle {
     pub(crate) fn start(database: DatabaseConnection, blobs: Arc<LocalBlobs>, lock: Arc<FolderLock>) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE);
         let (appended, _) = broadcast::channel(APPENDED);
-        let writer = Writer { database, queue, appended: appended.clone(), blobs, _lock: lock };
-        tokio::spawn(writer.run());
-        Self { queue: sender, appended }
+        let commits = Arc::new(AtomicU64::new(0));
+        let handle = Self { queue: sender, appended: appended.clone(), commits: Arc::clone(&commits) };
+        tokio::spawn(Writer { database, queue, appended, commits, blobs, _lock: lock }.run());
+        handle
     }
 
     /// Writes, and returns once it is durable. It is written even if nobody waits for it any more.
@@ -113,6 +115,11 @@ impl WriterHandle {
         if self.queue.send(Message::Close(reply)).await.is_ok() {
             let _ = closed.await;
         }
+    }
+
+    /// How many commits there were.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     pub(crate) fn appended(&self) -> broadcast::Receiver<Appended> {
@@ -192,7 +199,9 @@ impl Writer {
                 savepoint.rollback().await?;
             }
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// What cannot be deleted now is an orphan, which is collected some day.

@@ -8,8 +8,10 @@
 //! | format | is | values | order of the tensors |
 //! |---|---|---|---|
 //! | [`Format::Safetensors`] | the working format | stay in the file, mapped | that of the header |
-//! | [`Format::Npz`] | what NumPy's `savez` writes, one entry a tensor | mapped where they lie in the archive as they are, else unpacked into memory | that of the archive |
+//! | [`Format::Npz`] | what NumPy's `savez` writes, one entry a tensor | mapped where they lie in the archive as they are to be used, else unpacked into memory | that of the archive |
 //! | [`Format::FlatFloat64`], [`Format::FlatFloat32`] | all values in a row, and nothing else | mapped where the dtype is the same, else rounded into memory | that of the expected layout |
+//!
+//! What would be unpacked or rounded into memory can be had in another file instead: [`transcode`].
 //!
 //! A file is written beside its place, synced, and renamed into it: readers see the old file or the new one.
 //!
@@ -20,6 +22,7 @@ mod error;
 mod flat;
 mod name;
 mod npz;
+mod room;
 mod safetensors;
 mod staged;
 mod values;
@@ -33,8 +36,10 @@ pub use error::{EntryFault, NpzFault, ReadError, ReadFault, SafetensorsFault, Tr
 pub use name::NameFault;
 pub use staged::{Staged, stage, write, write_to};
 
+use room::{Fault, Room};
+
 use crate::mapping::Mapping;
-use crate::{DType, Layout, Parameters, TensorError};
+use crate::{DType, Layout, Parameters, TensorError, TensorType};
 
 /// A format of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,18 +117,19 @@ impl Expected<'_> {
         }
     }
 
-    /// Whether a tensor of one dtype may stand for one of another.
-    fn takes(&self, found: DType, expected: DType) -> bool {
-        found == expected || (matches!(self, Self::Update(_)) && found.is_float() && expected.is_float())
+    /// A tensor that was found as it is taken: in the layout's dtype where it may be rounded to that, else in its own.
+    fn taken(&self, found: &TensorType) -> TensorType {
+        let known = match self {
+            Self::Update(layout) => layout.position(&found.name).map(|position| layout.tensors()[position].dtype),
+            Self::Layout(_) | Self::Seed(_) => None,
+        };
+        let rounded = known.filter(|dtype| dtype.is_float() && found.dtype.is_float());
+        TensorType { dtype: rounded.unwrap_or(found.dtype), ..found.clone() }
     }
 
-    /// What was found, in the order of the layout and in its dtypes.
-    fn fit(&self, found: Parameters) -> Result<Parameters, TensorError> {
-        match self {
-            Self::Layout(layout) => found.ordered_as(layout),
-            Self::Update(layout) => found.fitted(layout),
-            Self::Seed(_) => Ok(found),
-        }
+    /// Refuses tensors that differ from those that a file must have.
+    fn check(&self, taken: &Layout) -> Result<(), TensorError> {
+        self.layout().map_or(Ok(()), |layout| layout.check(taken))
     }
 
     /// Refuses more bytes of values than are allowed. Those of a layout are compared tensor by tensor.
@@ -172,30 +178,33 @@ pub struct ReadModel {
 /// # Errors
 /// [`ReadError`] names the path, the tensor, and what is wrong with it.
 pub fn read(path: &Path, expected: &Expected<'_>, flat: Option<Format>) -> Result<ReadModel, ReadError> {
-    let map = || Mapping::of_file(&File::open(path)?);
-    let read = map().map_err(ReadFault::Io).and_then(|file| read_mapped(&file, expected, flat));
+    let read = map(path).and_then(|file| read_into_memory(&file, expected, flat));
     read.map_err(|fault| ReadError { path: path.to_owned(), fault })
 }
 
-/// Reads a file of parameters so that they take no memory of their own: values that do not lie in the file as they are
-/// to be used are written into another, `cache`, and mapped from there. That one can be made again, and is not synced;
-/// it may be removed at once, since what is mapped stays. While it is made, the values are in memory.
+/// As [`read`], but so that the parameters take no memory of their own, however many they are: values that cannot be
+/// used as they lie in the file are written to another, `cache`, and mapped from there.
+///
+/// They go there piece by piece, and only an array in column-major order (NumPy's `fortran_order`) is in memory as a
+/// whole while it is transposed. If all values can stay where they are, there is no `cache`. It holds nothing but
+/// values, so nobody else can read it; it is not synced, since it can be made again from the original, and it may be
+/// removed at once, since what is mapped stays.
 ///
 /// # Errors
-/// [`TranscodeError`].
+/// [`TranscodeError`] tells what is wrong with the file from what kept its values from being written; neither leaves
+/// anything at `cache`.
 pub fn transcode(
     path: &Path,
     cache: &Path,
     expected: &Expected<'_>,
     flat: Option<Format>,
 ) -> Result<ReadModel, TranscodeError> {
-    let model = read(path, expected, flat)?;
-    if model.parameters.heap_bytes() == 0 {
-        return Ok(model);
-    }
-    staged::write_unsynced(cache, &model.parameters)?;
-    let parameters = read(cache, &Expected::Layout(model.parameters.layout()), None)?.parameters;
-    Ok(ReadModel { parameters, ..model })
+    let read = map(path).map_err(Fault::Read);
+    let read = read.and_then(|file| read_mapped(&file, expected, flat, Room::in_file(cache)));
+    read.map_err(|fault| match fault {
+        Fault::Read(fault) => ReadError { path: path.to_owned(), fault }.into(),
+        Fault::Keep(error) => WriteError { path: cache.to_owned(), fault: error.into() }.into(),
+    })
 }
 
 /// Reads parameters that are in memory as the bytes of a file; see [`read`].
@@ -203,16 +212,44 @@ pub fn transcode(
 /// # Errors
 /// [`ReadFault`] names the tensor, and what is wrong with it.
 pub fn read_bytes(bytes: Vec<u8>, expected: &Expected<'_>, flat: Option<Format>) -> Result<ReadModel, ReadFault> {
-    read_mapped(&Mapping::of_memory(bytes), expected, flat)
+    read_into_memory(&Mapping::of_memory(bytes), expected, flat)
 }
 
-fn read_mapped(file: &Mapping, expected: &Expected<'_>, flat: Option<Format>) -> Result<ReadModel, ReadFault> {
+fn map(path: &Path) -> Result<Mapping, ReadFault> {
+    File::open(path).and_then(|file| Mapping::of_file(&file)).map_err(ReadFault::Io)
+}
+
+fn read_into_memory(file: &Mapping, expected: &Expected<'_>, flat: Option<Format>) -> Result<ReadModel, ReadFault> {
+    read_mapped(file, expected, flat, Room::Memory).map_err(|fault| match fault {
+        Fault::Read(fault) => fault,
+        // Not for memory, which needs no writing.
+        Fault::Keep(error) => ReadFault::Io(error),
+    })
+}
+
+fn read_mapped(
+    file: &Mapping,
+    expected: &Expected<'_>,
+    flat: Option<Format>,
+    mut room: Room<'_>,
+) -> Result<ReadModel, Fault> {
     let format = recognise(file, expected, flat)?;
-    let (parameters, metadata) = match format {
-        Format::Safetensors => safetensors::read(file, expected)?,
-        Format::Npz => (npz::read(file, expected)?, BTreeMap::new()),
-        Format::FlatFloat64 => (flat::read(file, DType::F64, expected)?, BTreeMap::new()),
-        Format::FlatFloat32 => (flat::read(file, DType::F32, expected)?, BTreeMap::new()),
+    let mut metadata = BTreeMap::new();
+    let found = match format {
+        Format::Safetensors => {
+            let (found, texts) = safetensors::read(file, expected, &mut room)?;
+            metadata = texts;
+            found
+        }
+        Format::Npz => npz::read(file, expected, &mut room)?,
+        Format::FlatFloat64 => flat::read(file, DType::F64, expected, &mut room)?,
+        Format::FlatFloat32 => flat::read(file, DType::F32, expected, &mut room)?,
+    };
+    expected.check(&found.layout)?;
+    let found = room.finish(found)?;
+    let parameters = match expected.layout() {
+        Some(layout) => found.ordered_as(layout)?,
+        None => found,
     };
     Ok(ReadModel { parameters, format, metadata })
 }

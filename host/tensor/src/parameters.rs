@@ -59,22 +59,6 @@ impl Parameters {
         Ok(Self::new(layout.clone(), blocks))
     }
 
-    /// The same tensors in the order of `layout`, and rounded to its dtypes where both are floats.
-    ///
-    /// # Errors
-    /// Names the first tensor that is missing, unexpected, of another shape, or of a dtype of another kind.
-    pub fn fitted(&self, layout: &Layout) -> Result<Self, TensorError> {
-        let positions = layout.positions_in(&self.layout)?;
-        for (tensor, position) in layout.tensors().iter().zip(&positions) {
-            let (expected, found) = (tensor.dtype, self.layout.tensors()[*position].dtype);
-            if expected != found && !(expected.is_float() && found.is_float()) {
-                return Err(TensorError::DType { name: tensor.name.clone(), expected, found });
-            }
-        }
-        let blocks = positions.into_iter().map(|position| Arc::clone(&self.blocks[position])).collect();
-        Self::new(layout.clone(), blocks).rounded_to(layout.clone())
-    }
-
     /// This less `base`, computed as it is read: takes no memory, but keeps both alive.
     ///
     /// # Errors

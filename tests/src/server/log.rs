@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::wait;
@@ -114,6 +115,15 @@ impl Line {
     #[must_use]
     pub fn message(&self) -> &str {
         self.text("message").unwrap_or_default()
+    }
+
+    /// When it was logged.
+    ///
+    /// # Errors
+    /// If it does not say.
+    pub fn time(&self) -> Result<DateTime<Utc>> {
+        let text = self.text("timestamp").with_context(|| format!("no time in {self}"))?;
+        Ok(DateTime::parse_from_rfc3339(text)?.to_utc())
     }
 
     /// A field that is a text.

@@ -67,7 +67,7 @@ impl Trace {
     /// A call, as it was traced.
     pub(crate) fn line(&self, index: usize) -> String {
         let Call { name, text, began, .. } = &self.calls[index];
-        format!("line {began}: {name}({:.200}", text)
+        format!("line {began}: {name}({text:.200}")
     }
 
     /// The first call from this one on that writes a text to a socket.
@@ -97,14 +97,26 @@ impl Trace {
         let Call { text, began, ended, .. } = &self.calls[named];
         let source = quoted(text).next().context("what is renamed")?;
         let folder = target(text).and_then(|target| target.rsplit_once('/')).context("where to")?.0;
-        let file = self.synced(source, 0, *began);
-        if !file {
+        // It may have had another name before.
+        let names = self.earlier_names(source, named);
+        if !names.iter().any(|name| self.synced(name, 0, *began)) {
             bail!("{source} is not synced before it is named: {}", self.line(named));
         }
         if !self.synced(folder, *ended, self.calls[before].began) {
             bail!("{folder} is not synced before {}", self.line(before));
         }
         Ok(())
+    }
+
+    /// What a file was called before a call.
+    fn earlier_names<'a>(&'a self, path: &'a str, before: usize) -> Vec<&'a str> {
+        let mut names = vec![path];
+        for call in self.calls[..before].iter().rev().filter(|call| call.name.starts_with("rename")) {
+            if target(&call.text) == names.last().copied() {
+                names.extend(quoted(&call.text).next());
+            }
+        }
+        names
     }
 
     /// Whether what lies at a path is synced by a call that begins after a line and ends before another.

@@ -30,7 +30,7 @@ impl Failure {
     }
 
     /// There is no such thing.
-    pub(super) fn not_found(kind: &'static str, id: impl ToString) -> Self {
+    pub(super) fn not_found(kind: &'static str, id: &impl ToString) -> Self {
         FederationError::NotFound { kind, id: id.to_string() }.into()
     }
 
@@ -40,7 +40,7 @@ impl Failure {
     }
 
     /// The failure, and one thing more to know about it.
-    pub(super) fn with(self, key: &'static str, value: impl ToString) -> Self {
+    pub(super) fn with(self, key: &'static str, value: &impl ToString) -> Self {
         Self(self.0.extend_with(|_, extensions| extensions.set(key, value.to_string())))
     }
 
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_failure_of_the_user_names_the_input() {
-        let response = Failure::not_found("session", "abc").with("session", "x").into_response();
+        let response = Failure::not_found("session", &"abc").with("session", &"x").into_response();
         assert_eq!(code(&response.errors[0]).as_deref(), Some("\"NOT_FOUND\""));
         assert!(response.errors[0].message.contains("abc"));
     }

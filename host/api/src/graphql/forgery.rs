@@ -5,6 +5,7 @@
 //! with the page's origin.
 
 use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
 /// Headers that say that somebody's own program asks. One is enough, whatever is in it.
@@ -75,7 +76,7 @@ pub(super) fn content(headers: &HeaderMap) -> Result<Content, Forgeable> {
 /// Refuses a connection that a page of another site opens. Programs that are no browsers name no origin.
 pub(super) fn origin(headers: &HeaderMap, uri: &Uri) -> Result<(), Forgeable> {
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-    let host = headers.get(HOST).and_then(text).or_else(|| uri.authority().map(|authority| authority.as_str()));
+    let host = headers.get(HOST).and_then(text).or_else(|| uri.authority().map(Authority::as_str));
     let from = text(origin).and_then(|origin| origin.split_once("://")).map(|(_, from)| from);
     match from.zip(host) {
         Some((from, host)) if !host.is_empty() && from.eq_ignore_ascii_case(host) => Ok(()),

@@ -25,8 +25,6 @@ const PIECE: Duration = Duration::from_secs(60);
 /// What stands in the place of a file among the variables.
 const MARK: &str = "\u{0}file ";
 
-/// A file that comes with the query: a request of the type `multipart/form-data`, as the GraphQL multipart request
-/// specification has it, with the header `x-fedwit` or `graphql-require-preflight`.
 pub(super) struct FileUpload(usize);
 
 /// A file that has come.
@@ -41,6 +39,8 @@ pub(super) struct Received {
 #[derive(Clone, Default)]
 struct Files(Arc<Mutex<Vec<Option<Received>>>>);
 
+/// A file that comes with the query: a request of the type `multipart/form-data`, as the GraphQL multipart request
+/// specification has it, with the header `x-fedwit` or `graphql-require-preflight`.
 #[Scalar(name = "Upload", specified_by_url = "https://github.com/jaydenseric/graphql-multipart-request-spec")]
 impl ScalarType for FileUpload {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -12,9 +12,9 @@ use super::{Failure, federation, rows};
 /// What something costs that is more than reading.
 const ACT: usize = 200;
 
-/// What can be done. No rule is applied here that does not hold everywhere else.
 pub(super) struct Mutation;
 
+/// What can be done. No rule is applied here that does not hold everywhere else.
 #[Object]
 impl Mutation {
     /// Makes a session, which is not started yet. What can never work is refused here and not in a round: an aggregator
@@ -42,7 +42,7 @@ impl Mutation {
         run: StartSessionInput,
     ) -> Result<Session, Failure> {
         let id = federation(ctx).create_session(NewSessionRequest::try_from(input)?).await?;
-        start(ctx, id, run).await.map_err(|failure| failure.with("session", id))?;
+        start(ctx, id, run).await.map_err(|failure| failure.with("session", &id))?;
         session(ctx, id).await
     }
 
@@ -62,13 +62,13 @@ impl Mutation {
         session(ctx, id).await
     }
 
-    /// Ends a session now. Its open round is dropped.
+    /// Ends a session now. Its open round is dropped. The reason is for people.
     #[graphql(complexity = "ACT + child_complexity")]
     async fn stop_session(
         &self,
         ctx: &Context<'_>,
         id: ID,
-        #[graphql(desc = "Who or why, for people.", default)] reason: String,
+        #[graphql(default)] reason: String,
     ) -> Result<Session, Failure> {
         let id = id.parse()?;
         federation(ctx).stop_session(id, reason).await?;
@@ -141,14 +141,14 @@ async fn start(ctx: &Context<'_>, id: SessionId, input: StartSessionInput) -> Re
 }
 
 async fn session(ctx: &Context<'_>, id: SessionId) -> Result<Session, Failure> {
-    rows(ctx).load_one(id).await?.map(Session).ok_or_else(|| Failure::not_found("session", id))
+    rows(ctx).load_one(id).await?.map(Session).ok_or_else(|| Failure::not_found("session", &id))
 }
 
 async fn model(ctx: &Context<'_>, id: ModelId) -> Result<Model, Failure> {
-    rows(ctx).load_one(id).await?.map(Model).ok_or_else(|| Failure::not_found("model", id))
+    rows(ctx).load_one(id).await?.map(Model).ok_or_else(|| Failure::not_found("model", &id))
 }
 
 async fn package_row(ctx: &Context<'_>, id: PackageId) -> Result<Package, Failure> {
     let package = federation(ctx).store().package(id).await?;
-    package.map(Package).ok_or_else(|| Failure::not_found("package", id))
+    package.map(Package).ok_or_else(|| Failure::not_found("package", &id))
 }

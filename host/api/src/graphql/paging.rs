@@ -148,8 +148,8 @@ mod tests {
         (rows, previous, next)
     }
 
-    fn at(number: i64) -> Option<String> {
-        Some(OpaqueCursor(number).encode_cursor())
+    fn at(number: impl Into<Option<i64>>) -> Option<String> {
+        number.into().map(|number| OpaqueCursor(number).encode_cursor())
     }
 
     #[test]

@@ -12,10 +12,10 @@ use super::paging::{self, List, Paging};
 use super::types::{Client, Metric, Model, Package, Plugin, Prediction, Refusal, Round, Server, Session, Validation};
 use super::{Failure, federation, rows};
 
-/// What can be read. Lists are given from their beginning, the earliest first: with `first` and `after` onwards, with
-/// `last` and `before` from their end; 50 at a time if nothing is said, and 500 at most.
 pub(super) struct Query;
 
+/// What can be read. Lists are given from their beginning, the earliest first: with `first` and `after` onwards, with
+/// `last` and `before` from their end; 50 at a time if nothing is said, and 500 at most.
 #[Object]
 impl Query {
     /// The server.
@@ -48,9 +48,9 @@ impl Query {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: ClientFilter,
+        filter: Option<ClientFilter>,
     ) -> Result<List<Client>, Failure> {
-        let filter = filter.into();
+        let filter = filter.unwrap_or_default().into();
         let read = |page| federation(ctx).store().clients(&filter, page);
         Paging::new(first, last, after, before)?.read(read, |row: &ClientRow| row.number, Client).await
     }
@@ -69,9 +69,9 @@ impl Query {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: SessionFilter,
+        filter: Option<SessionFilter>,
     ) -> Result<List<Session>, Failure> {
-        let filter = filter.try_into()?;
+        let filter = filter.unwrap_or_default().try_into()?;
         let read = |page| federation(ctx).store().sessions(&filter, page);
         Paging::new(first, last, after, before)?.read(read, |row: &SessionRow| row.number, Session).await
     }
@@ -90,9 +90,9 @@ impl Query {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: RoundFilter,
+        filter: Option<RoundFilter>,
     ) -> Result<List<Round>, Failure> {
-        let filter = filter.try_into()?;
+        let filter = filter.unwrap_or_default().try_into()?;
         let read = |page| federation(ctx).store().rounds(&filter, page);
         Paging::new(first, last, after, before)?.read(read, |row: &RoundRow| row.number, Round).await
     }
@@ -111,9 +111,9 @@ impl Query {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: ModelFilter,
+        filter: Option<ModelFilter>,
     ) -> Result<List<Model>, Failure> {
-        let filter = filter.try_into()?;
+        let filter = filter.unwrap_or_default().try_into()?;
         let read = |page| federation(ctx).store().models(&filter, page);
         Paging::new(first, last, after, before)?.read(read, |row: &ModelRow| row.number, Model).await
     }
@@ -137,9 +137,9 @@ impl Query {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: PackageFilter,
+        filter: Option<PackageFilter>,
     ) -> Result<List<Package>, Failure> {
-        let filter = filter.into();
+        let filter = filter.unwrap_or_default().into();
         let read = |page| federation(ctx).store().packages(&filter, page);
         Paging::new(first, last, after, before)?.read(read, |row: &PackageRow| row.number, Package).await
     }
@@ -153,9 +153,9 @@ impl Query {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: PredictionFilter,
+        filter: Option<PredictionFilter>,
     ) -> Result<List<Prediction>, Failure> {
-        let filter = filter.try_into()?;
+        let filter = filter.unwrap_or_default().try_into()?;
         let read = |page| federation(ctx).store().predictions(&filter, page);
         Paging::new(first, last, after, before)?.read(read, |row: &PredictionRow| row.number, Prediction).await
     }
@@ -169,9 +169,9 @@ impl Query {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: ValidationFilter,
+        filter: Option<ValidationFilter>,
     ) -> Result<List<Validation>, Failure> {
-        let filter = filter.try_into()?;
+        let filter = filter.unwrap_or_default().try_into()?;
         let read = |page| federation(ctx).store().validations(&filter, page);
         Paging::new(first, last, after, before)?.read(read, |row: &ValidationRow| row.number, Validation).await
     }
@@ -185,9 +185,9 @@ impl Query {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: RefusalFilter,
+        filter: Option<RefusalFilter>,
     ) -> Result<List<Refusal>, Failure> {
-        let filter = filter.try_into()?;
+        let filter = filter.unwrap_or_default().try_into()?;
         let read = |page| federation(ctx).store().refusals(&filter, page);
         Paging::new(first, last, after, before)?.read(read, |row: &RefusalRow| row.number, Refusal).await
     }
@@ -201,9 +201,9 @@ impl Query {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: MetricFilter,
+        filter: Option<MetricFilter>,
     ) -> Result<List<Metric>, Failure> {
-        let filter: TelemetryFilter = filter.try_into()?;
+        let filter: TelemetryFilter = filter.unwrap_or_default().try_into()?;
         let read = |page| federation(ctx).store().metrics(&filter, page);
         Paging::new(first, last, after, before)?.read(read, |row: &MetricRow| row.number, Metric).await
     }

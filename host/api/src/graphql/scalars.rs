@@ -5,18 +5,16 @@ use chrono::{DateTime, Utc};
 use fedwit_domain::{Metrics, Timestamp};
 use serde_json::Map;
 
-/// A whole number from 0 on that may not fit into 32 bits: a JSON number, or its digits as a string.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Int64(pub(super) u64);
 
-/// Values by name: a JSON object of numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MetricValues(pub(super) Metrics);
 
-/// A JSON object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct JsonObject(pub(super) Map<String, serde_json::Value>);
 
+/// A whole number from 0 on that may not fit into 32 bits: a JSON number, or its digits as a string.
 #[Scalar(name = "Int64")]
 impl ScalarType for Int64 {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -33,6 +31,7 @@ impl ScalarType for Int64 {
     }
 }
 
+/// Values by name: a JSON object of numbers.
 #[Scalar(name = "Metrics")]
 impl ScalarType for MetricValues {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -45,6 +44,7 @@ impl ScalarType for MetricValues {
     }
 }
 
+/// A JSON object.
 #[Scalar(name = "JSONObject")]
 impl ScalarType for JsonObject {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -72,7 +72,7 @@ pub(super) fn between(from: Option<Timestamp>, until: Option<Timestamp>) -> Opti
 }
 
 /// An identity.
-pub(super) fn id(id: impl ToString) -> ID {
+pub(super) fn id(id: &impl ToString) -> ID {
     ID(id.to_string())
 }
 

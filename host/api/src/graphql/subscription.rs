@@ -7,9 +7,9 @@ use super::scalars::Int64;
 use super::types::SessionEvent;
 use super::{Failure, federation};
 
-/// What can be watched.
 pub(super) struct Subscription;
 
+/// What can be watched.
 #[Subscribe]
 impl Subscription {
     /// What happens in a session: all that happened after the event of a number, from the first one on if none is given,
@@ -24,7 +24,7 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<SessionEvent, Failure>> + use<>, Failure> {
         let session = session_id.parse()?;
         if federation(ctx).store().session(session).await?.is_none() {
-            return Err(Failure::not_found("session", session));
+            return Err(Failure::not_found("session", &session));
         }
         let events = federation(ctx).session_events(session, after.0);
         Ok(events.map(move |event| {

@@ -142,7 +142,7 @@ impl Combiner for CombinerService {
     ) -> Result<Response<proto::Response>, Status> {
         let (metadata, _, message) = request.into_parts();
         let client = sender_or_answer!(self, metadata, message);
-        let at = sent_at(message.timestamp.as_ref(), &self.federation);
+        let at = sent_at(message.timestamp.as_ref(), self.federation.now());
         let finite = message.metrics.into_iter().filter(|metric| metric.value.is_finite()).take(MAX_VALUES);
         let metrics = finite.map(|metric| NewMetric {
             client: client.clone(),
@@ -164,7 +164,7 @@ impl Combiner for CombinerService {
     ) -> Result<Response<proto::Response>, Status> {
         let (metadata, _, message) = request.into_parts();
         let client = sender_or_answer!(self, metadata, message);
-        let at = sent_at(message.timestamp.as_ref(), &self.federation);
+        let at = sent_at(message.timestamp.as_ref(), self.federation.now());
         let attributes = message.attributes.into_iter().take(MAX_VALUES).map(|attribute| NewAttribute {
             client: client.clone(),
             key: cut(&attribute.key, MAX_NAME),
@@ -181,7 +181,7 @@ impl Combiner for CombinerService {
     ) -> Result<Response<proto::Response>, Status> {
         let (metadata, _, message) = request.into_parts();
         let client = sender_or_answer!(self, metadata, message);
-        let at = sent_at(message.timestamp.as_ref(), &self.federation);
+        let at = sent_at(message.timestamp.as_ref(), self.federation.now());
         let finite = message.telemetries.into_iter().filter(|value| value.value.is_finite()).take(MAX_VALUES);
         let values: BTreeMap<String, f64> =
             finite.map(|value| (cut(&value.key, MAX_NAME), f64::from(value.value))).collect();

@@ -55,7 +55,7 @@ impl Connector for ConnectorService {
             correlation: cut(&message.correlation_id, 256),
             session: message.session_id.parse().ok(),
             extra: cut(&message.extra, MAX_TEXT),
-            at: sent_at(message.timestamp.as_ref(), &self.federation),
+            at: sent_at(message.timestamp.as_ref(), self.federation.now()),
         });
         Ok(answer(&self.combiner, "Status received."))
     }

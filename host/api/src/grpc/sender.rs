@@ -1,7 +1,8 @@
 //! Who sends a message.
 //!
-//! Clients of different kinds say it in different places: in the metadata `client`, which Python and Android send with
-//! every call, or in the message. The metadata come first: Android leaves the message's id empty.
+//! Clients of different kinds say it in different places. The id in the message is what FEDn goes by, so it comes first.
+//! Android leaves it empty in updates, and Python in predictions; both send the id as `client` in the metadata of every
+//! call. The C++ client does so in one call only, and says its name there, which is why the metadata cannot come first.
 
 use fedwit_domain::{ClientId, IdError};
 use tonic::metadata::MetadataMap;
@@ -13,10 +14,10 @@ use super::proto;
 /// # Errors
 /// [`IdError`] if what it calls itself is no name.
 pub(super) fn sender(metadata: &MetadataMap, told: Option<&proto::Client>) -> Result<ClientId, IdError> {
-    let of_call = metadata.get("client").and_then(|value| value.to_str().ok());
-    let of_message = told.into_iter().flat_map(|client| [client.client_id.as_str(), client.name.as_str()]);
-    let names = of_call.into_iter().chain(of_message);
-    names.filter(|name| !name.is_empty()).map(str::parse).next().unwrap_or_else(|| "".parse())
+    let (id, name) = told.map_or(("", ""), |client| (client.client_id.as_str(), client.name.as_str()));
+    let of_call = metadata.get("client").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let told = [id, of_call, name].into_iter().find(|text| !text.is_empty());
+    told.unwrap_or_default().parse()
 }
 
 /// The sender of a call that says nothing of it in its message.
@@ -35,12 +36,13 @@ mod tests {
     }
 
     #[test]
-    fn the_metadata_come_first_and_then_the_id_and_then_the_name() {
+    fn the_messages_id_comes_first_and_then_the_metadata_and_then_the_name() {
         let mut metadata = MetadataMap::new();
         assert_eq!(sender(&metadata, Some(&told("name", "id"))).unwrap().as_str(), "id");
         assert_eq!(sender(&metadata, Some(&told("name", ""))).unwrap().as_str(), "name");
         metadata.insert("client", "call".parse().unwrap());
-        assert_eq!(sender(&metadata, Some(&told("name", "id"))).unwrap().as_str(), "call");
+        assert_eq!(sender(&metadata, Some(&told("name", "id"))).unwrap().as_str(), "id");
+        assert_eq!(sender(&metadata, Some(&told("name", ""))).unwrap().as_str(), "call");
         assert_eq!(sender(&metadata, None).unwrap().as_str(), "call");
     }
 

@@ -1,7 +1,6 @@
 //! `combiners`: there is one, and it is this server.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use fedwit_store::Listed;
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Rest;
+use super::address::Address;
 use super::error::{RestError, RestResult};
 use super::listing::Listing;
 
@@ -21,50 +21,59 @@ pub(super) fn routes() -> Router<Rest> {
         .route("/combiners/{id}", get(one))
 }
 
-fn combiner(rest: &Rest, headers: &HeaderMap) -> Value {
-    let told = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let told = told.parse::<axum::http::uri::Authority>().ok();
-    let (host, port) = rest.settings.advertise.clone().unwrap_or_else(|| {
-        told.map_or_else(|| (String::new(), 80), |told| (told.host().to_owned(), told.port_u16().unwrap_or(80)))
-    });
+/// Its id is the same for the same name, since nothing is recorded of it.
+fn shape(name: &str, Address { host, port }: &Address) -> Value {
+    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
     json!({
-        "combiner_id": id(rest),
-        "id": id(rest),
-        "name": rest.settings.combiner_name,
+        "combiner_id": id,
+        "id": id,
+        "name": name,
         "address": host,
         "fqdn": null,
         "ip": "",
-        "parent": "",
+        "parent": null,
         "port": port,
         "status": "online",
     })
 }
 
-/// The same for the same name, since nothing is recorded of it.
-fn id(rest: &Rest) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, rest.settings.combiner_name.as_bytes())
+async fn list(State(rest): State<Rest>, address: Address, mut listing: Listing) -> Json<Value> {
+    let Listed { rows, total } = wanted(&rest, &address, &mut listing);
+    Json(json!({ "count": total, "result": rows }))
 }
 
-async fn list(State(rest): State<Rest>, headers: HeaderMap, listing: Listing) -> RestResult<Json<Value>> {
-    let one = combiner(&rest, &headers);
-    listing
-        .answer(async |page| Ok(Listed { rows: vec![one; usize::from(page.limit > 0 && page.offset == 0)], total: 1 }))
-        .await
+async fn count(State(rest): State<Rest>, address: Address, mut listing: Listing) -> Json<u64> {
+    Json(wanted(&rest, &address, &mut listing).total)
 }
 
-async fn count() -> Json<Value> {
-    Json(json!(1))
+fn wanted(rest: &Rest, address: &Address, listing: &mut Listing) -> Listed<Value> {
+    // It is looked through by whatever it is asked for, and never by the store.
+    let one = shape(&rest.settings.combiner_name, address);
+    let there = listing.filters.let_through(&one) && listing.page().offset == 0;
+    Listed { total: there.into(), rows: if there { vec![one] } else { Vec::new() } }
 }
 
-async fn one(State(rest): State<Rest>, headers: HeaderMap, Path(named): Path<String>) -> RestResult<Json<Value>> {
-    if named == rest.settings.combiner_name || named == id(&rest).to_string() {
-        Ok(Json(combiner(&rest, &headers)))
-    } else {
-        Err(RestError::not_found(&named))
-    }
+/// By its id, or by its name, which FEDn's tools know it by.
+async fn one(State(rest): State<Rest>, address: Address, Path(named): Path<String>) -> RestResult<Json<Value>> {
+    let one = shape(&rest.settings.combiner_name, &address);
+    let is_named = ["combiner_id", "name"].into_iter().any(|key| one[key] == json!(named));
+    if is_named { Ok(Json(one)) } else { Err(RestError::not_found(&named)) }
 }
 
+/// How many clients are connected.
 async fn clients(State(rest): State<Rest>) -> Json<Value> {
-    let count = rest.federation.online().len();
-    Json(json!({ "result": [{ "combiner": rest.settings.combiner_name, "count": count }] }))
+    let (name, count) = (&rest.settings.combiner_name, rest.federation.online().len());
+    Json(json!({ "result": [{ "id": name, "combiner": name, "count": count }] }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_combiner_has_the_same_id_whenever_it_is_asked_for() {
+        let address = Address { host: "h".to_owned(), port: 1 };
+        assert_eq!(shape("combiner", &address), shape("combiner", &address));
+        assert_ne!(shape("combiner", &address)["combiner_id"], shape("other", &address)["combiner_id"]);
+    }
 }

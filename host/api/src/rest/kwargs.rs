@@ -1,8 +1,12 @@
 //! Aggregators and their settings, as FEDn names them.
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
 use super::error::{RestError, RestResult};
+use super::python::literal;
+
+/// The longest text of settings, in bytes.
+const LONGEST: usize = 64 << 10;
 
 /// What FEDn's `fedopt` takes if nothing else is said.
 const FEDOPT: [(&str, f64); 4] = [("learning_rate", 1e-3), ("beta1", 0.9), ("beta2", 0.99), ("tau", 1e-4)];
@@ -19,7 +23,7 @@ pub(super) fn aggregator(name: &str, kwargs: &Value) -> RestResult<(String, Map<
     let optimiser = match given.get("serveropt") {
         None => "adam",
         Some(Value::String(optimiser)) => optimiser.as_str(),
-        Some(other) => return Err(RestError::bad_request(format!("aggregator_kwargs: serveropt {other} is no text"))),
+        Some(other) => return Err(RestError::bad_request(format!("aggregator_kwargs: serveropt {:.80} is no text", other.to_string()))),
     };
     let plugin = match optimiser {
         "adam" => "fedadam",
@@ -52,7 +56,7 @@ fn read(kwargs: &Value) -> RestResult<Map<String, Value>> {
         Value::Null => Ok(Map::new()),
         Value::Object(object) => Ok(object.clone()),
         Value::String(text) => text_of(text.trim()),
-        other => Err(bad(&format!("{other} is no dictionary"))),
+        other => Err(bad(&format!("{:.80} is no dictionary", other.to_string()))),
     }
 }
 
@@ -60,42 +64,18 @@ fn text_of(text: &str) -> RestResult<Map<String, Value>> {
     if text.is_empty() || text == "None" {
         return Ok(Map::new());
     }
-    if text.len() > 64 << 10 {
-        return Err(bad("it is too long"));
+    if text.len() > LONGEST {
+        return Err(bad(&format!("it has more than {LONGEST} bytes")));
     }
-    let value = match serde_json::from_str(text) {
-        Ok(value) => value,
-        Err(_) => {
-            let literal: py_literal::Value = text.parse().map_err(|_| bad("it is neither JSON nor a dictionary"))?;
-            json_of(literal).ok_or_else(|| bad("it has a value that JSON has not"))?
-        }
+    let json = serde_json::from_str(text).ok();
+    let value = match json {
+        Some(value) => value,
+        None => literal(text).map_err(|problem| bad(&format!("it is neither JSON nor a dictionary: {problem}")))?,
     };
     match value {
         Value::Object(object) => Ok(object),
-        other => Err(bad(&format!("{other} is no dictionary"))),
+        other => Err(bad(&format!("{:.80} is no dictionary", other.to_string()))),
     }
-}
-
-fn json_of(literal: py_literal::Value) -> Option<Value> {
-    use py_literal::Value as Literal;
-    Some(match literal {
-        Literal::String(text) => Value::String(text),
-        Literal::Boolean(flag) => Value::Bool(flag),
-        Literal::None => Value::Null,
-        Literal::Float(number) => Value::Number(Number::from_f64(number)?),
-        Literal::Integer(number) => Value::Number(number.to_string().parse().ok()?),
-        Literal::List(values) | Literal::Tuple(values) => {
-            Value::Array(values.into_iter().map(json_of).collect::<Option<_>>()?)
-        }
-        Literal::Dict(entries) => {
-            let entry = |(key, value)| match key {
-                Literal::String(key) => Some((key, json_of(value)?)),
-                _ => None,
-            };
-            Value::Object(entries.into_iter().map(entry).collect::<Option<_>>()?)
-        }
-        Literal::Bytes(_) | Literal::Set(_) | Literal::Complex(_) => return None,
-    })
 }
 
 fn bad(problem: &str) -> RestError {

@@ -1,21 +1,21 @@
-//! Lists of JSON objects: filtered by equality of any field, sorted, and cut into pages.
+//! What a list is asked for: which objects, in which order, how many.
 //!
-//! What a collection can filter by itself it takes out of the [`Filters`]; what is left is compared with the objects. A
-//! list that is filtered so, or sorted by anything but age, is made of the newest rows, up to a bound.
+//! The filters are in the query and in a body of JSON or of a form; the rest is in headers: `X-Limit`, `X-Skip`,
+//! `X-Sort-Key`, `X-Sort-Order`, `X-Reverse`.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequest, Query, Request};
+use axum::http::{HeaderMap, Uri, header};
 use fedwit_store::{Listed, Page};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::error::{RestError, RestResult};
+use super::filters::{Filters, at};
+use super::order::Key;
 
-/// Objects that are looked through where the store cannot filter, at most.
+/// Objects that are looked through where the store cannot filter or sort, at most: the newest.
 const MAX_LOOKED_THROUGH: u32 = 10_000;
 /// Objects in one answer, at most, and where nothing is said.
 const MAX_LIMIT: u32 = 10_000;
@@ -32,98 +32,64 @@ pub(super) struct Listing {
     pub(super) reverse: bool,
 }
 
-/// Fields and the values that they have to have.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Filters(BTreeMap<String, String>);
-
-impl Filters {
-    /// Takes a field out, if the value can be one of the type. One that cannot stays, and lets nothing through.
-    pub(super) fn take<T: FromStr>(&mut self, field: &str) -> Option<T> {
-        let parsed = self.0.get(field)?.parse().ok()?;
-        self.0.remove(field);
-        Some(parsed)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn lets_through(&self, object: &Value) -> bool {
-        self.0.iter().all(|(field, wanted)| {
-            let (path, test) = match field.rsplit_once("__") {
-                Some((path, test)) => (path, test),
-                None => (field.as_str(), "eq"),
-            };
-            let pointer = format!("/{}", path.replace('.', "/"));
-            compare(object.pointer(&pointer).unwrap_or(&Value::Null), test, wanted)
-        })
-    }
-}
-
-fn compare(found: &Value, test: &str, wanted: &str) -> bool {
-    use std::cmp::Ordering::{Equal, Greater, Less};
-    let order = match found {
-        Value::Null => (wanted == "null").then_some(Equal),
-        Value::Bool(flag) => wanted.parse().ok().map(|wanted: bool| flag.cmp(&wanted)),
-        Value::Number(number) => number.as_f64().and_then(|number| number.partial_cmp(&wanted.parse().ok()?)),
-        Value::String(text) => Some(text.as_str().cmp(wanted)),
-        Value::Array(_) | Value::Object(_) => None,
-    };
-    match test {
-        "eq" => order == Some(Equal),
-        "ne" => order != Some(Equal),
-        "gt" => order == Some(Greater),
-        "gte" => matches!(order, Some(Greater | Equal)),
-        "lt" => order == Some(Less),
-        "lte" => matches!(order, Some(Less | Equal)),
-        _ => false,
-    }
-}
-
 impl Listing {
-    /// The list, from what gives a page of the collection for the filters that it has taken.
-    pub(super) async fn answer(
-        self,
-        fetch: impl AsyncFnOnce(Page) -> RestResult<Listed<Value>>,
-    ) -> RestResult<Json<Value>> {
-        let limit = self.limit.unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
-        let by_age = self.sort_key.as_deref().is_none_or(|key| key == "committed_at");
-        if self.filters.is_empty() && by_age {
-            let page = Page { offset: self.skip, limit, newest_first: !self.ascending, after: None };
-            let Listed { rows, total } = fetch(page).await?;
-            return Ok(Json(json!({ "count": total, "result": rows })));
-        }
-        let page = Page { newest_first: !self.ascending, ..Page::first(MAX_LOOKED_THROUGH) };
-        let mut rows = fetch(page).await?.rows;
-        rows.retain(|row| self.filters.lets_through(row));
-        if let Some(key) = self.sort_key.as_ref().filter(|_| !by_age) {
-            sort(&mut rows, key, self.ascending);
-        }
-        let total = rows.len();
-        let skip = usize::try_from(self.skip).unwrap_or(usize::MAX);
-        let rows: Vec<Value> = rows.into_iter().skip(skip).take(limit as usize).collect();
-        Ok(Json(json!({ "count": total, "result": rows })))
-    }
-
-    /// How many there are.
-    pub(super) async fn count(
-        self,
-        fetch: impl AsyncFnOnce(Page) -> RestResult<Listed<Value>>,
-    ) -> RestResult<Json<Value>> {
-        let Json(answer) = Self { limit: Some(0), skip: 0, sort_key: None, ..self }.answer(fetch).await?;
-        Ok(Json(answer["count"].clone()))
-    }
-
+    /// How many objects are wanted, at most.
     pub(super) fn limit(&self) -> u32 {
         self.limit.unwrap_or(MAX_LIMIT).min(MAX_LIMIT)
     }
 
-    fn read(query: BTreeMap<String, String>, headers: &HeaderMap) -> Self {
+    /// The same objects, but none of them: only how many there are.
+    pub(super) fn counted(self) -> Self {
+        Self { limit: Some(0), skip: 0, sort_key: None, ..self }
+    }
+
+    /// The part of a collection that has to be fetched for it.
+    pub(super) fn page(&self) -> Page {
+        let page = Page { newest_first: !self.ascending, ..Page::first(MAX_LOOKED_THROUGH) };
+        if self.is_a_page() { Page { offset: self.skip, limit: self.limit(), ..page } } else { page }
+    }
+
+    /// What is wanted of that part.
+    pub(super) fn pick(&self, fetched: Listed<Value>) -> Listed<Value> {
+        if self.is_a_page() {
+            return fetched;
+        }
+        let mut rows = fetched.rows;
+        rows.retain(|row| self.filters.let_through(row));
+        if let Some(key) = self.sorted_by() {
+            rows.sort_by_cached_key(|row| Key::of(at(row, key)));
+            if !self.ascending {
+                rows.reverse();
+            }
+        }
+        let total = rows.len() as u64;
+        let skip = usize::try_from(self.skip).unwrap_or(usize::MAX);
+        Listed { rows: rows.into_iter().skip(skip).take(self.limit() as usize).collect(), total }
+    }
+
+    /// Whether the store can give just what is wanted.
+    fn is_a_page(&self) -> bool {
+        self.filters.is_empty() && self.sorted_by().is_none()
+    }
+
+    /// What is sorted by, if that is not age.
+    fn sorted_by(&self) -> Option<&str> {
+        self.sort_key.as_deref().filter(|key| *key != "committed_at")
+    }
+
+    fn read(query: BTreeMap<String, String>, body: Map<String, Value>, headers: &HeaderMap) -> Self {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-        let filters = query.into_iter().map(|(field, value)| (snake_case(&field), value)).collect();
+        let mut filters = Filters::default();
+        for (field, value) in query {
+            filters.want(&field, value);
+        }
+        for (field, value) in body {
+            filters.want_any(&field, wanted(value));
+        }
         Self {
-            filters: Filters(filters),
-            limit: header("x-limit").and_then(|limit| limit.parse().ok()),
+            filters,
+            // FEDn takes 0 for all of them.
+            limit: header("x-limit").and_then(|limit| limit.parse().ok()).filter(|limit| *limit > 0),
             skip: header("x-skip").and_then(|skip| skip.parse().ok()).unwrap_or_default(),
             sort_key: header("x-sort-key").filter(|key| !key.is_empty()).map(str::to_owned),
             ascending: header("x-sort-order").is_some_and(|order| order.eq_ignore_ascii_case("asc")),
@@ -132,93 +98,119 @@ impl Listing {
     }
 }
 
-fn sort(rows: &mut [Value], key: &str, ascending: bool) {
-    let pointer = format!("/{}", key.replace('.', "/"));
-    let of = |row: &Value| row.pointer(&pointer).cloned().unwrap_or(Value::Null);
-    rows.sort_by(|left, right| {
-        let (left, right) = (of(left), of(right));
-        let order = match (left.as_f64(), right.as_f64()) {
-            (Some(left), Some(right)) => left.total_cmp(&right),
-            _ => left.as_str().unwrap_or_default().cmp(right.as_str().unwrap_or_default()),
-        };
-        if ascending { order } else { order.reverse() }
-    });
-}
-
-/// Clients of two generations write `session_id` and `sessionId`.
-fn snake_case(field: &str) -> String {
-    let mut snake = String::with_capacity(field.len() + 4);
-    for character in field.chars() {
-        if character.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(character.to_ascii_lowercase());
+/// The values that a field in a body may have: one, a list, or several in a text with commas between them.
+fn wanted(value: Value) -> Vec<String> {
+    let text = |value: Value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    match value {
+        Value::Array(values) => values.into_iter().map(text).collect(),
+        Value::String(values) => values.split(',').map(|value| value.trim().to_owned()).collect(),
+        other => vec![text(other)],
     }
-    snake
 }
 
 impl<S: Send + Sync> FromRequest<S> for Listing {
     type Rejection = RestError;
 
-    /// From the query, and, where there is one, from a body of JSON or of a form.
-    async fn from_request(request: Request, state: &S) -> Result<Self, RestError> {
-        let (mut parts, body) = request.into_parts();
-        let query = Query::<BTreeMap<String, String>>::from_request_parts(&mut parts, state).await;
-        let Query(mut fields) = query.map_err(|error| RestError::bad_request(error.body_text()))?;
-        let headers = parts.headers.clone();
-        let body = Bytes::from_request(Request::from_parts(parts, body), state).await?;
-        if !body.is_empty() {
-            let is_json =
-                headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-            let told: Value = if is_json {
-                serde_json::from_slice(&body).map_err(|error| RestError::bad_request(error.to_string()))?
-            } else {
-                let uri = format!("/?{}", String::from_utf8_lossy(&body));
-                let uri = uri.parse().map_err(|_| RestError::bad_request("the body is no form"))?;
-                let Query(form) = Query::<BTreeMap<String, String>>::try_from_uri(&uri)
-                    .map_err(|error| RestError::bad_request(error.body_text()))?;
-                json!(form)
-            };
-            for (field, value) in told.as_object().into_iter().flatten() {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                fields.insert(field.clone(), text);
-            }
-        }
-        Ok(Self::read(fields, &headers))
+    async fn from_request(request: Request, state: &S) -> RestResult<Self> {
+        let Query(query) = Query::try_from_uri(request.uri())?;
+        let headers = request.headers().clone();
+        let body = Bytes::from_request(request, state).await?;
+        Ok(Self::read(query, fields(&headers, &body)?, &headers))
+    }
+}
+
+/// The fields that a body has.
+fn fields(headers: &HeaderMap, body: &Bytes) -> RestResult<Map<String, Value>> {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    if kind.starts_with(b"application/x-www-form-urlencoded") {
+        let bad = || RestError::bad_request("the body is no form");
+        let form = std::str::from_utf8(body).map_err(|_| bad())?;
+        let form: Uri = format!("/?{form}").parse().map_err(|_| bad())?;
+        let Query(fields) = Query::<BTreeMap<String, String>>::try_from_uri(&form)?;
+        return Ok(fields.into_iter().map(|(field, value)| (field, Value::String(value))).collect());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(RestError::bad_request("the body is no JSON object")),
+        Err(error) => Err(RestError::bad_request(format!("the body is no JSON: {error}"))),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use axum::http::{HeaderName, HeaderValue};
+    use serde_json::json;
+
     use super::*;
 
-    fn filters(fields: &[(&str, &str)]) -> Filters {
-        Filters(fields.iter().map(|(field, value)| (snake_case(field), (*value).to_owned())).collect())
+    async fn listing(uri: &str, headers: &[(&'static str, &'static str)], body: &'static str) -> RestResult<Listing> {
+        let mut request = Request::builder().uri(uri).body(body.into()).unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        Listing::from_request(request, &()).await
     }
 
-    #[test]
-    fn any_field_can_be_asked_for() {
-        let object = json!({"a": 1, "b": {"c": "x"}, "d": null, "e": true, "session_id": "s"});
-        for fields in [
-            &[("a", "1")][..],
-            &[("a__gt", "0"), ("a__lte", "1")],
-            &[("b.c", "x")],
-            &[("b.c__ne", "y")],
-            &[("d", "null")],
-            &[("e", "true")],
-            &[("sessionId", "s")],
+    fn three() -> Listed<Value> {
+        let rows = [("a", 2), ("b", 10), ("c", 1)].map(|(id, n)| json!({ "id": id, "n": n }));
+        Listed { rows: rows.to_vec(), total: 3 }
+    }
+
+    fn ids(listed: &Listed<Value>) -> String {
+        listed.rows.iter().map(|row| row["id"].as_str().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_the_store_can_give_is_left_to_it() {
+        let headers = [("x-limit", "2"), ("x-skip", "1"), ("x-sort-key", "committed_at"), ("x-sort-order", "asc")];
+        let listing = listing("/models", &headers, "").await.unwrap();
+        assert_eq!(listing.page(), Page { offset: 1, limit: 2, newest_first: false, after: None });
+        assert_eq!(listing.pick(three()), three());
+        let counted = listing.counted();
+        assert_eq!((counted.page().limit, counted.page().offset), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn what_it_cannot_is_looked_through() {
+        let headers = [("x-sort-key", "n"), ("x-limit", "1"), ("x-skip", "1")];
+        let listing = listing("/models?n__gte=1", &headers, "").await.unwrap();
+        assert_eq!((listing.page().offset, listing.page().limit), (0, MAX_LOOKED_THROUGH));
+        let picked = listing.pick(three());
+        assert_eq!((ids(&picked).as_str(), picked.total), ("a", 3), "b has the largest n and is skipped");
+        assert_eq!(listing.counted().pick(three()).total, 3);
+    }
+
+    #[tokio::test]
+    async fn a_limit_of_nothing_is_no_limit() {
+        assert_eq!(listing("/models", &[("x-limit", "0")], "").await.unwrap().limit(), MAX_LIMIT);
+        assert_eq!(listing("/models", &[("x-limit", "-1")], "").await.unwrap().limit(), MAX_LIMIT);
+    }
+
+    #[tokio::test]
+    async fn a_body_filters_too() {
+        let (json, form) = ("application/json", "application/x-www-form-urlencoded");
+        for (kind, body, expected) in [
+            (json, r#"{"id": "a,b"}"#, "ab"),
+            (json, r#"{"id": ["a", "c"]}"#, "ac"),
+            (json, r#"{"n": 10}"#, "b"),
+            (json, "{}", "abc"),
+            (json, "", "abc"),
+            (form, "id=a%2Cc", "ac"),
         ] {
-            assert!(filters(fields).lets_through(&object), "{fields:?}");
+            let listing = listing("/models/list", &[("content-type", kind)], body).await.unwrap();
+            assert_eq!(ids(&listing.pick(three())), expected, "{body}");
         }
-        for fields in [&[("a", "2")][..], &[("a", "x")], &[("none", "1")], &[("b", "x")], &[("a__what", "1")]] {
-            assert!(!filters(fields).lets_through(&object), "{fields:?}");
+        for (kind, body) in [(json, "["), (json, "[1]"), (form, "\u{7f}")] {
+            assert!(listing("/models/list", &[("content-type", kind)], body).await.is_err(), "{body}");
         }
-    }
-
-    #[test]
-    fn what_is_of_another_type_is_not_taken() {
-        let mut filters = filters(&[("n", "x"), ("m", "1")]);
-        assert_eq!((filters.take::<u32>("n"), filters.take::<u32>("m")), (None, Some(1)));
-        assert!(!filters.is_empty());
     }
 }

@@ -66,9 +66,12 @@ impl PluginFold {
         }
     }
 
-    async fn keep(&self, outcome: Outcome) -> Result<FoldOutcome, FoldError> {
-        let FoldStart { session, round, attempt, model, .. } = &self.start;
-        let scratch = |what: &str| self.shared.blobs.scratch().join(format!("{what}-{}.safetensors", Uuid::new_v4()));
+    /// Keeps what came out. Takes the fold, whose accumulator is as large as two models.
+    async fn keep(self, outcome: Outcome) -> Result<FoldOutcome, FoldError> {
+        let Self { shared, start, plugin, base: _, aggregation } = self;
+        drop(aggregation);
+        let FoldStart { session, round, attempt, model, .. } = &start;
+        let scratch = |what: &str| shared.blobs.scratch().join(format!("{what}-{}.safetensors", Uuid::new_v4()));
         let (model_path, state_path) = (scratch("model"), scratch("state"));
         let metadata = BTreeMap::from([
             ("fedwit.model".to_owned(), model.to_string()),
@@ -77,25 +80,25 @@ impl PluginFold {
             ("fedwit.attempt".to_owned(), attempt.to_string()),
         ]);
         let Outcome { model, state, metrics } = outcome;
-        let (plugin, number) = (self.plugin.clone(), u64::from(round.0));
+        let (by, number) = (plugin.clone(), u64::from(round.0));
         let (model_out, state_out) = (model_path.clone(), state_path.clone());
         let write = move || -> Result<bool, String> {
             formats::write(&model_out, &model, Format::Safetensors, &metadata).map_err(|error| error.to_string())?;
             let Some(state) = state else { return Ok(false) };
-            let staged = state.stage(&state_out, &plugin, number).map_err(|error| error.to_string())?;
+            let staged = state.stage(&state_out, &by, number).map_err(|error| error.to_string())?;
             staged.commit().map_err(|error| error.to_string())?;
             Ok(true)
         };
-        let has_state = self.shared.pool.run(write).await.map_err(fold_error)?.map_err(FoldError::Host)?;
+        let has_state = shared.pool.run(write).await.map_err(fold_error)?.map_err(FoldError::Host)?;
         let host = |error: fedwit_domain::ports::BlobError| FoldError::Host(error.to_string());
         let state = if has_state {
-            let blob = self.shared.blobs.adopt(&state_path).await.map_err(host)?;
-            let plugin = self.plugin.name().to_owned();
+            let blob = shared.blobs.adopt(&state_path).await.map_err(host)?;
+            let plugin = plugin.name().to_owned();
             Some(StateBlob { blob: blob.digest, size_bytes: blob.size_bytes, plugin })
         } else {
             None
         };
-        let model = self.shared.blobs.adopt(&model_path).await.map_err(host)?;
+        let model = shared.blobs.adopt(&model_path).await.map_err(host)?;
         tracing::info!(
             session.id = %session, round = %round, blob.digest = %model.digest, size_bytes = model.size_bytes,
             "the model of round {round} is durable"
@@ -145,8 +148,6 @@ impl Fold for PluginFold {
         tracing::info!(session.id = %session, round = %round, "the model of round {round} is being made");
         let finished = self.run(Aggregation::finish).await?;
         let outcome = finished.map_err(|error| FoldError::Broken(error.to_string()))?;
-        // The accumulator is not needed any more, and is as large as two models.
-        self.aggregation = None;
         self.keep(outcome).await
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use fedwit_domain::ports::{BlobError, FoldingError, UncheckedUpdate};
 use fedwit_domain::{Digest, UpdateRefusal};
 use fedwit_tensor::Parameters;
-use fedwit_tensor::formats::{self, Expected, ReadError, ReadFault};
+use fedwit_tensor::formats::{self, Expected, ReadError, ReadFault, TranscodeError};
 use uuid::Uuid;
 
 use super::{Shared, host};
@@ -46,13 +46,14 @@ impl Shared {
         let UncheckedUpdate { blob, base, norm } = update;
         let global = self.global_model(base).await?;
         let (path, scratch) = self.places(blob).await?;
-        let look = move || -> Result<Result<(Parameters, Option<f64>), UpdateRefusal>, ReadError> {
+        let look = move || -> Result<Result<(Parameters, Option<f64>), UpdateRefusal>, TranscodeError> {
             let update = match read(&path, &scratch, &global) {
                 Ok(update) => update,
-                Err(ReadError { fault: ReadFault::Io(error), path }) => {
-                    return Err(ReadError { path, fault: ReadFault::Io(error) });
+                // Neither a disk that fails nor one that is full is the client's fault.
+                Err(TranscodeError::Read(ReadError { fault, .. })) if !matches!(fault, ReadFault::Io(_)) => {
+                    return Ok(Err(UpdateRefusal::Tensors { problem: fault.to_string() }));
                 }
-                Err(error) => return Ok(Err(UpdateRefusal::Tensors { problem: error.fault.to_string() })),
+                Err(error) => return Err(error),
             };
             let norm = match check(&update, &global, norm) {
                 Ok(norm) => norm,
@@ -93,7 +94,7 @@ impl Shared {
 /// Reads an update so that it takes next to no memory: it stays in its file, or in one that is written at `scratch`,
 /// and that is gone from the folder at once. Floats of another width are cast: FEDn's NumPy clients send float64 for a
 /// float32 model.
-fn read(path: &Path, scratch: &Path, global: &Parameters) -> Result<Parameters, ReadError> {
+fn read(path: &Path, scratch: &Path, global: &Parameters) -> Result<Parameters, TranscodeError> {
     let expected = Expected::Update(global.layout());
     let read = formats::transcode(path, scratch, &expected, None)?;
     if let Err(error) = std::fs::remove_file(scratch)

@@ -46,12 +46,7 @@ pub(super) struct Spooling {
 type Trip = (Sha256, object_store::Result<()>);
 
 impl Spooling {
-    pub(super) fn new(
-        upload: Box<dyn MultipartUpload>,
-        spooled: Location,
-        place: Place,
-        disk: Arc<Disk>,
-    ) -> Self {
+    pub(super) fn new(upload: Box<dyn MultipartUpload>, spooled: Location, place: Place, disk: Arc<Disk>) -> Self {
         Self {
             upload,
             spooled,

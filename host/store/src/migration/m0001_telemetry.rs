@@ -1,8 +1,8 @@
 //! The first schema.
 
 use sea_orm::{ConnectionTrait, DbErr};
-use sea_orm_migration::prelude::{MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::MigrationName;
+use sea_orm_migration::prelude::{MigrationTrait, SchemaManager, async_trait};
 
 pub(super) struct Migration;
 

@@ -112,19 +112,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn ancestors(
-        &self,
-        model: ModelId,
-        limit: u32,
-        include_self: bool,
-    ) -> Result<Vec<ModelRow>, StoreError> {
+    pub async fn ancestors(&self, model: ModelId, limit: u32, include_self: bool) -> Result<Vec<ModelRow>, StoreError> {
         let mut ancestors = Vec::new();
         let Some(first) = self.model(model).await? else { return Ok(ancestors) };
         let mut parent = first.parent;
         if include_self && limit > 0 {
             ancestors.push(first);
         }
-        while let Some(next) = parent.filter(|_| ancestors.len() < limit.min(MAX_PAGE) as usize) {
+        let limit = at_most(limit);
+        while let Some(next) = parent.filter(|_| ancestors.len() < limit) {
             let Some(row) = self.model(next).await? else { break };
             parent = row.parent;
             ancestors.push(row);
@@ -137,7 +133,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn descendants(&self, model: ModelId, limit: u32) -> Result<Vec<ModelRow>, StoreError> {
-        let limit = limit.min(MAX_PAGE) as usize;
+        let limit = at_most(limit);
         let mut descendants: Vec<ModelRow> = Vec::new();
         let mut seen = BTreeSet::from([model]);
         let mut to_visit = VecDeque::from([model]);
@@ -157,6 +153,10 @@ impl Store {
         }
         Ok(descendants)
     }
+}
+
+fn at_most(limit: u32) -> usize {
+    Ord::min(limit, MAX_PAGE) as usize
 }
 
 impl TryFrom<Model> for ModelRow {

@@ -125,8 +125,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn runs(&self, filter: &RunFilter, page: Page) -> Result<Listed<RunRow>, StoreError> {
         use runs::Column;
-        let conditions =
-            Conditions::new().equal(Column::Session, filter.session).within(Column::StartedAt, filter.from, filter.until);
+        let conditions = Conditions::new().equal(Column::Session, filter.session).within(
+            Column::StartedAt,
+            filter.from,
+            filter.until,
+        );
         list::<runs::Entity, _, _>(self.readers(), Column::Number, conditions, page).await
     }
 }

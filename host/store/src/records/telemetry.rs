@@ -148,7 +148,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn current_attributes(&self, clients: &[ClientId]) -> Result<Vec<AttributeRow>, StoreError> {
         use current_attributes::{Column, Entity};
-        let mut query = Entity::find().order_by_asc(Column::Client).order_by_asc(Column::Key).limit(u64::from(MAX_PAGE));
+        let mut query =
+            Entity::find().order_by_asc(Column::Client).order_by_asc(Column::Key).limit(u64::from(MAX_PAGE));
         if !clients.is_empty() {
             let named = clients.iter().take(MAX_PAGE as usize).map(ClientId::as_str);
             query = query.filter(Column::Client.is_in(named));
@@ -177,9 +178,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn telemetry(&self, filter: &TelemetryFilter, page: Page) -> Result<Listed<TelemetryRow>, StoreError> {
         use loads::Column;
-        let conditions = Conditions::new()
-            .equal(Column::Client, filter.client.as_ref())
-            .within(Column::At, filter.from, filter.until);
+        let conditions = Conditions::new().equal(Column::Client, filter.client.as_ref()).within(
+            Column::At,
+            filter.from,
+            filter.until,
+        );
         list::<loads::Entity, _, _>(self.telemetry_readers(), Column::Number, conditions, page).await
     }
 }

@@ -85,13 +85,13 @@ mod tests {
 
     use fedwit_domain::Timestamp;
 
-    use super::super::notes::NewAttribute;
+    use super::super::notes::{NewAttribute, Noted};
     use super::*;
 
     fn note(value: &str) -> Note {
         let client = "c".parse().unwrap();
         let attribute = NewAttribute { client, key: "k".to_owned(), value: value.to_owned(), at: Timestamp(0) };
-        Option::<Note>::from(attribute).unwrap()
+        attribute.note().unwrap()
     }
 
     #[tokio::test]

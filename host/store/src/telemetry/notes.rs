@@ -94,6 +94,12 @@ pub(crate) enum Note {
     Load(NewTelemetry),
 }
 
+/// What can be noted.
+pub(crate) trait Noted {
+    /// As a note, within bounds, if anything is left of it.
+    fn note(self) -> Option<Note>;
+}
+
 impl Note {
     /// What it takes in memory, about.
     pub(super) fn size_bytes(&self) -> usize {
@@ -110,36 +116,36 @@ impl Note {
     }
 }
 
-impl From<NewMetric> for Option<Note> {
-    fn from(mut metric: NewMetric) -> Self {
-        cut(&mut metric.key, MAX_NAME);
-        metric.value.is_finite().then_some(Note::Metric(metric))
+impl Noted for NewMetric {
+    fn note(mut self) -> Option<Note> {
+        cut(&mut self.key, MAX_NAME);
+        self.value.is_finite().then_some(Note::Metric(self))
     }
 }
 
-impl From<NewAttribute> for Option<Note> {
-    fn from(mut attribute: NewAttribute) -> Self {
-        cut(&mut attribute.key, MAX_NAME);
-        cut(&mut attribute.value, MAX_TEXT);
-        Some(Note::Attribute(attribute))
+impl Noted for NewAttribute {
+    fn note(mut self) -> Option<Note> {
+        cut(&mut self.key, MAX_NAME);
+        cut(&mut self.value, MAX_TEXT);
+        Some(Note::Attribute(self))
     }
 }
 
-impl From<NewStatus> for Option<Note> {
-    fn from(mut status: NewStatus) -> Self {
-        for text in [&mut status.status, &mut status.data, &mut status.extra] {
+impl Noted for NewStatus {
+    fn note(mut self) -> Option<Note> {
+        for text in [&mut self.status, &mut self.data, &mut self.extra] {
             cut(text, MAX_TEXT);
         }
-        for text in [&mut status.name, &mut status.level, &mut status.kind, &mut status.correlation] {
+        for text in [&mut self.name, &mut self.level, &mut self.kind, &mut self.correlation] {
             cut(text, MAX_NAME);
         }
-        Some(Note::Status(status))
+        Some(Note::Status(self))
     }
 }
 
-impl From<NewTelemetry> for Option<Note> {
-    fn from(load: NewTelemetry) -> Self {
-        let NewTelemetry { client, values, at } = load;
+impl Noted for NewTelemetry {
+    fn note(self) -> Option<Note> {
+        let Self { client, values, at } = self;
         let finite = values.into_iter().filter(|(key, value)| value.is_finite() && key.len() <= MAX_NAME);
         let values: BTreeMap<_, _> = finite.take(MAX_VALUES).collect();
         (!values.is_empty()).then_some(Note::Load(NewTelemetry { client, values, at }))

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, TransactionTrait,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
 };
 
 use super::buffer::Buffer;
@@ -32,7 +32,10 @@ pub(super) async fn run(buffer: Arc<Buffer>, database: DatabaseConnection, rows:
         let lost = buffer.dropped() - dropped;
         if lost > 0 {
             dropped += lost;
-            tracing::warn!(notes = lost, "{lost} notes of clients were dropped: they came faster than they are written");
+            tracing::warn!(
+                notes = lost,
+                "{lost} notes of clients were dropped: they came faster than they are written"
+            );
         }
     }
     if let Err(error) = prune_all(&database, rows).await {
@@ -85,10 +88,9 @@ async fn write_attribute(on: &DatabaseTransaction, attribute: NewAttribute) -> R
     };
     attributes::Entity::insert(row).exec_without_returning(on).await?;
     use current_attributes::{ActiveModel, Column, Entity};
-    let same = Column::Client.eq(client.as_str()).and(Column::Key.eq(key.as_str()));
+    let same = Condition::all().add(Column::Client.eq(client.as_str())).add(Column::Key.eq(key.as_str()));
     Entity::delete_many().filter(same).exec(on).await?;
-    let row =
-        ActiveModel { client: Set(client), key: Set(key), value: Set(value), at: Set(at), ..Default::default() };
+    let row = ActiveModel { client: Set(client), key: Set(key), value: Set(value), at: Set(at), ..Default::default() };
     Entity::insert(row).exec_without_returning(on).await?;
     Ok(())
 }
@@ -125,8 +127,8 @@ fn status_row(status: NewStatus) -> statuses::ActiveModel {
 
 fn load_row(load: NewTelemetry) -> Result<loads::ActiveModel, StoreError> {
     let readings = serde_json::to_string(&load.values);
-    let readings = readings
-        .map_err(|problem| StoreError::Damaged { what: "a load".to_owned(), problem: problem.to_string() })?;
+    let readings =
+        readings.map_err(|problem| StoreError::Damaged { what: "a load".to_owned(), problem: problem.to_string() })?;
     let (client, at) = (Set(load.client.into()), Set(bounded(load.at.0)));
     Ok(loads::ActiveModel { client, readings: Set(readings), at, ..Default::default() })
 }

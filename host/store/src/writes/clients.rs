@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use fedwit_domain::{ClientId, Timestamp};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
+use sea_orm::sea_query::{Expr, Func, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
 use crate::entities::clients::{ActiveModel, Column, Entity};

@@ -4,11 +4,10 @@
 //! model of as many values.
 
 use std::io::Write;
-use std::sync::Arc;
 
+use super::room::{Fault, Found, Room};
 use super::{Expected, Format, ReadFault, WriteFault, values};
 use crate::block::{self, BLOCK, Block};
-use crate::buffer::Buffer;
 use crate::mapping::Mapping;
 use crate::{DType, Layout, Parameters, TensorError, TensorType};
 
@@ -25,46 +24,33 @@ pub(super) fn told_by_length(length: usize, layout: &Layout) -> Option<Format> {
 }
 
 /// Reads values of `dtype`. Tensors that are of `dtype` themselves stay in the file; others are rounded.
-pub(super) fn read(file: &Mapping, dtype: DType, expected: &Expected<'_>) -> Result<Parameters, ReadFault> {
+pub(super) fn read(file: &Mapping, dtype: DType, expected: &Expected<'_>, room: &mut Room<'_>) -> Result<Found, Fault> {
     let length = file.len();
     let format = if dtype == DType::F64 { Format::FlatFloat64 } else { Format::FlatFloat32 };
     let layout = match expected {
         Expected::Layout(layout) | Expected::Update(layout) => {
             let elements = layout.elements();
             if elements.checked_mul(dtype.size()) != Some(length) {
-                return Err(ReadFault::FlatLength { format, length, elements });
+                return Err(ReadFault::FlatLength { format, length, elements }.into());
             }
             (*layout).clone()
         }
         Expected::Seed(_) => {
             if !length.is_multiple_of(dtype.size()) {
-                return Err(ReadFault::PartialValue { format, length });
+                return Err(ReadFault::PartialValue { format, length }.into());
             }
             expected.check_size(length as u64)?;
             Layout::new(vec![TensorType { name: "0".to_owned(), dtype, shape: vec![length / dtype.size()] }])?
         }
     };
-    let mut blocks = Vec::with_capacity(layout.tensors().len());
+    let mut kept = Vec::with_capacity(layout.tensors().len());
     let mut first = 0;
     for tensor in layout.tensors() {
         let end = first + tensor.elements() * dtype.size();
-        let values = Block::Mapped { bytes: file.part(first..end), dtype };
-        blocks.push(Arc::new(if tensor.dtype == dtype { values } else { rounded(&values, tensor)? }));
+        kept.push(room.keep_block(tensor, Block::Mapped { bytes: file.part(first..end), dtype })?);
         first = end;
     }
-    Ok(Parameters::new(layout, blocks))
-}
-
-/// These values in the dtype of `tensor`.
-fn rounded(values: &Block, tensor: &TensorType) -> Result<Block, TensorError> {
-    let mut buffer = Buffer::zeros(tensor.dtype, tensor.elements());
-    let mut scratch = [0.0; BLOCK];
-    for (first, mut piece) in buffer.pieces(BLOCK) {
-        let scratch = &mut scratch[..piece.len()];
-        values.read(first, scratch);
-        piece.write(0, scratch).map_err(|value| unrepresentable(tensor, value, tensor.dtype))?;
-    }
-    Ok(buffer.into_block())
+    Ok(Found { layout, kept })
 }
 
 /// Writes all values in order as `dtype`, which must be able to hold them: floats may be rounded, but become neither

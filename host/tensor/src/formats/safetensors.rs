@@ -9,14 +9,14 @@ mod header;
 mod write;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use header::{Entry, Header};
 
-use super::{Expected, ReadFault, SafetensorsFault};
+use super::room::{Fault, Found, Room};
+use super::{Expected, SafetensorsFault};
 use crate::block::Block;
 use crate::mapping::Mapping;
-use crate::{DType, Layout, Parameters, TensorType};
+use crate::{DType, Layout, TensorType};
 
 pub(super) use write::write;
 
@@ -53,11 +53,12 @@ pub(super) fn claims_to_be_one(file: &[u8]) -> bool {
     matches!(file.get(PREFIX..PREFIX + 2), Some([b'{', b'"' | b'}' | b' ' | b'\t' | b'\r' | b'\n']))
 }
 
-/// Reads the tensors, and the metadata that came with them.
+/// Reads the tensors, in the order of the header, and the metadata that came with them.
 pub(super) fn read(
     file: &Mapping,
     expected: &Expected<'_>,
-) -> Result<(Parameters, BTreeMap<String, String>), ReadFault> {
+    room: &mut Room<'_>,
+) -> Result<(Found, BTreeMap<String, String>), Fault> {
     let (header, data_length) = split(file)?;
     let limit = expected.layout().map_or(MAX_SEED_HEADER, longest_header);
     if header.len() > limit {
@@ -65,16 +66,20 @@ pub(super) fn read(
     }
     let data = file.part(file.len() - data_length..file.len());
     let Header { entries, metadata } = header::parse(header, expected.max_tensors())?;
-    let tensors = entries.iter().map(|entry| check(entry, data_length)).collect::<Result<Vec<_>, _>>()?;
+    let found = entries.iter().map(|entry| check(entry, data_length)).collect::<Result<Vec<_>, _>>()?;
     check_gapless(&entries, data_length)?;
     expected.check_size(data_length as u64)?;
-    let block = |(entry, tensor): (&Entry, &TensorType)| {
+    let layout = Layout::new(found.iter().map(|tensor| expected.taken(tensor)).collect())?;
+    // Before values of another dtype are rounded.
+    expected.check(&layout)?;
+    let mut kept = Vec::with_capacity(found.len());
+    for ((entry, found), tensor) in entries.iter().zip(&found).zip(layout.tensors()) {
         // In bounds, and so within what an address can count: `check` has seen to it.
         let begin = entry.begin as usize;
-        Arc::new(Block::Mapped { bytes: data.part(begin..begin + tensor.bytes()), dtype: tensor.dtype })
-    };
-    let blocks = entries.iter().zip(&tensors).map(block).collect();
-    Ok((expected.fit(Parameters::new(Layout::new(tensors)?, blocks))?, metadata))
+        let values = Block::Mapped { bytes: data.part(begin..begin + found.bytes()), dtype: found.dtype };
+        kept.push(room.keep_block(tensor, values)?);
+    }
+    Ok((Found { layout, kept }, metadata))
 }
 
 /// The header, and how many bytes follow it.

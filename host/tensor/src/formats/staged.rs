@@ -72,16 +72,6 @@ pub fn stage(
     stage().map_err(|fault| WriteError { path: path.to_owned(), fault })
 }
 
-/// Writes a safetensors file that can be made again: it is not synced, and not renamed into its place.
-pub(super) fn write_unsynced(path: &Path, parameters: &Parameters) -> Result<(), WriteError> {
-    let write = || {
-        let mut buffered = BufWriter::new(File::create(path)?);
-        safetensors::write(&mut buffered, parameters, &BTreeMap::new())?;
-        Ok(buffered.flush()?)
-    };
-    write().map_err(|fault| WriteError { path: path.to_owned(), fault })
-}
-
 /// Writes parameters as the bytes of a file of this format; see [`write()`].
 ///
 /// # Errors
@@ -100,14 +90,16 @@ pub fn write_to(
     }
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder that a file lies in.
+pub(super) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
 }
 
-fn create(folder: &Path) -> io::Result<NamedTempFile> {
+/// A file beside the place that it will be renamed into; gone if it never is.
+pub(super) fn create(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(".fedwit-").suffix(".part");
     // Who may read the file is for the umask to say, as for any other file; alone, tempfile makes them private.

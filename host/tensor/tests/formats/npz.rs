@@ -1,12 +1,16 @@
 //! npz files that are as they should be, in every way that they may be.
 
-use fedwit_tensor::DType;
 use fedwit_tensor::formats::{self, Expected, Format, Limits, WriteFault};
+use fedwit_tensor::{DType, TensorError};
 
 use crate::archive::{Archive, Entry, array, array_with_header};
 use crate::models::{assert_same, layout, model, numpy_dtypes, read_as, read_seed, tensor, values, written};
 
 fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn doubles(values: &[f64]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
@@ -209,17 +213,52 @@ fn an_update_may_be_of_floats_of_another_width_but_of_nothing_else() {
         let lenient = formats::read_bytes(file, &Expected::Update(&model), None);
         (strict.is_ok(), lenient.map(|read| read.parameters).map_err(|error| error.to_string()))
     };
-    let doubles: Vec<u8> = [1.5_f64, 1e-3].iter().flat_map(|value| value.to_le_bytes()).collect();
-    let (strict, lenient) = read("<f8", &doubles);
-    assert!(!strict);
-    let lenient = lenient.expect("a float is a float");
-    assert_eq!((lenient.layout(), values(&lenient, "0")), (&model, floats(&[1.5, 1e-3])));
+    let halves: Vec<u8> = [1.5, 0.25].iter().flat_map(|value| half::f16::from_f32(*value).to_le_bytes()).collect();
+    for (descr, bytes, expected) in
+        [("<f8", doubles(&[1.5, 1e-3]), floats(&[1.5, 1e-3])), ("<f2", halves, floats(&[1.5, 0.25]))]
+    {
+        let (strict, lenient) = read(descr, &bytes);
+        assert!(!strict);
+        let lenient = lenient.expect("a float is a float");
+        assert_eq!((lenient.layout(), values(&lenient, "0")), (&model, expected));
+    }
 
     // What float32 cannot hold is not finite any more, and so no update.
-    let huge: Vec<u8> = [1.0_f64, 1e300].iter().flat_map(|value| value.to_le_bytes()).collect();
-    assert!(read("<f8", &huge).1.expect("reads").check_finite().is_err());
+    let huge = read("<f8", &doubles(&[1.0, 1e300])).1.expect("reads");
+    assert_eq!(huge.check_finite(), Err(TensorError::NotFinite { name: "0".to_owned() }));
 
     let integers: Vec<u8> = [1_i64, 2].iter().flat_map(|value| value.to_le_bytes()).collect();
     let refused = read("<i8", &integers).1.expect_err("an integer is no float");
-    assert!(refused.contains("int64") && refused.contains("float32"), "{refused}");
+    assert_eq!(refused, "tensor `0` has dtype int64 instead of float32");
+}
+
+#[test]
+fn an_update_of_integers_is_of_integers() {
+    let model = layout([tensor("steps", DType::I64, &[1])]);
+    let file = Archive::of([Entry::stored("steps.npy", &array("<f8", "(1,)", &doubles(&[7.0])))]).bytes();
+    let refused = formats::read_bytes(file, &Expected::Update(&model), None).expect_err("a float is no integer");
+    assert_eq!(refused.to_string(), "tensor `steps` has dtype float64 instead of int64");
+}
+
+#[test]
+fn an_update_has_the_shapes_of_the_model_whatever_its_dtype() {
+    let model = layout([tensor("0", DType::F32, &[2, 1])]);
+    let file = Archive::of([Entry::stored("0.npy", &array("<f8", "(2,)", &doubles(&[1.0, 2.0])))]).bytes();
+    let refused = formats::read_bytes(file, &Expected::Update(&model), None).expect_err("another shape");
+    assert_eq!(refused.to_string(), "tensor `0` has shape [2] instead of [2, 1]");
+}
+
+#[test]
+fn what_is_written_is_aligned_and_stays_in_its_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.npz");
+    let model = model(&numpy_dtypes());
+    let file = written(&model, Format::Npz);
+    std::fs::write(&path, &file).expect("writes");
+    let read = formats::read(&path, &Expected::Layout(model.layout()), None).expect("reads").parameters;
+    assert_eq!(read.heap_bytes(), 0);
+    assert_same(&read, &model);
+    let arrays: Vec<usize> = (0..file.len()).filter(|at| file[*at..].starts_with(b"\x93NUMPY")).collect();
+    assert_eq!(arrays.len(), model.layout().tensors().len());
+    assert!(arrays.iter().all(|at| at.is_multiple_of(64)), "{arrays:?}");
 }

@@ -274,3 +274,17 @@ fn a_seed_may_be_as_large_as_the_limit_and_no_larger() {
     assert_eq!(read(11, 2).expect_err("large").to_string(), "12 bytes of values are more than the 11 allowed");
     assert!(read(12, 1).expect_err("many").to_string().contains("tensor `x` is one more than 1"));
 }
+
+#[test]
+fn an_update_may_be_of_floats_of_another_width() {
+    let model = layout([tensor("w", DType::F16, &[2]), tensor("x", DType::F32, &[1])]);
+    let found = file(&format!("{{{W},{X}}}"), 12);
+    let read = formats::read_bytes(found.clone(), &Expected::Update(&model), None).expect("reads").parameters;
+    assert_eq!(read.layout(), &model);
+    assert_eq!((values(&read, "w").len(), values(&read, "x").len()), (4, 4));
+    assert!(formats::read_bytes(found, &Expected::Layout(&model), None).is_err());
+    let integer = layout([tensor("w", DType::F16, &[2]), tensor("x", DType::U32, &[1])]);
+    let found = file(&format!("{{{W},{X}}}"), 12);
+    let refused = formats::read_bytes(found, &Expected::Update(&integer), None).expect_err("a float is no integer");
+    assert_eq!(refused.to_string(), "tensor `x` has dtype float32 instead of uint32");
+}

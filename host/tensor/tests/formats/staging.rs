@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use fedwit_tensor::DType;
-use fedwit_tensor::formats::{self, Expected, Format, Limits};
+use fedwit_tensor::formats::{self, Expected, Format, Limits, TranscodeError};
 
+use crate::archive::{Archive, Entry, array};
 use crate::models::{assert_same, layout, model, tensor};
 
 fn names(folder: &Path) -> Vec<String> {
@@ -102,4 +103,33 @@ fn formats_are_asked_for_by_the_ending() {
     assert_eq!(asked("model.f64"), Some(Format::FlatFloat64));
     assert_eq!(asked("model.f32"), Some(Format::FlatFloat32));
     assert_eq!((asked("model.pt"), asked("npz"), asked("")), (None, None, None));
+}
+
+#[test]
+fn a_file_that_is_refused_leaves_no_cache_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, cache) = (folder.path().join("update.npz"), folder.path().join("cache"));
+    let expected = layout([tensor("a", DType::F32, &[2]), tensor("b", DType::F32, &[2])]);
+    let deflated = |name: &str| Entry::deflated(name, &array("<f8", "(2,)", &[0; 16]));
+    let mut damaged = deflated("b.npy");
+    damaged.checksum ^= 1;
+    for (entries, fault) in [
+        (vec![deflated("a.npy")], "tensor `b` is missing"),
+        (vec![deflated("a.npy"), damaged], "entry `b.npy`: it cannot be unpacked: Invalid checksum"),
+    ] {
+        fs::write(&path, Archive::of(entries).bytes()).expect("writes");
+        let refused = formats::transcode(&path, &cache, &Expected::Update(&expected), None).expect_err("refused");
+        assert!(matches!(&refused, TranscodeError::Read(error) if error.fault.to_string() == fault), "{refused}");
+        assert_eq!(names(folder.path()), ["update.npz"]);
+    }
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_no_fault_of_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, cache) = (folder.path().join("update.npz"), folder.path().join("none").join("cache"));
+    let expected = layout([tensor("a", DType::F32, &[2])]);
+    fs::write(&path, Archive::of([Entry::deflated("a.npy", &array("<f4", "(2,)", &[0; 8]))]).bytes()).expect("writes");
+    let refused = formats::transcode(&path, &cache, &Expected::Layout(&expected), None).expect_err("no such folder");
+    assert!(matches!(&refused, TranscodeError::Write(error) if error.path == cache), "{refused}");
 }

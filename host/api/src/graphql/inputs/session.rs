@@ -10,19 +10,18 @@ use crate::graphql::scalars::{Int64, JsonObject};
 use crate::graphql::types::{Direction, ModelFormat};
 
 /// What a session is made of.
-#[derive(InputObject)]
+#[derive(InputObject, Debug)]
 pub(in crate::graphql) struct CreateSessionInput {
     /// The model that it starts from.
     seed_model_id: ID,
     /// A name for people.
     name: Option<String>,
-    /// How it is run.
-    #[graphql(default)]
-    config: SessionConfigInput,
+    /// How it is run; with the defaults of all settings if it is not given.
+    config: Option<SessionConfigInput>,
 }
 
 /// How a session is run. It cannot be changed later.
-#[derive(InputObject)]
+#[derive(InputObject, Debug)]
 pub(in crate::graphql) struct SessionConfigInput {
     /// The plugin that aggregates, by name.
     #[graphql(default_with = "defaults().aggregator")]
@@ -77,7 +76,7 @@ pub(in crate::graphql) struct SessionConfigInput {
 }
 
 /// What makes a model better than another: the example-weighted mean of a metric that clients measure.
-#[derive(InputObject)]
+#[derive(InputObject, Debug)]
 struct BestModelInput {
     /// The metric.
     metric: String,
@@ -86,7 +85,7 @@ struct BestModelInput {
 }
 
 /// Where a session ends early: the example-weighted mean of a metric that clients measure.
-#[derive(InputObject)]
+#[derive(InputObject, Debug)]
 struct TargetInput {
     /// The metric.
     metric: String,
@@ -101,7 +100,7 @@ impl TryFrom<CreateSessionInput> for NewSessionRequest {
 
     fn try_from(input: CreateSessionInput) -> Result<Self, Failure> {
         let CreateSessionInput { seed_model_id, name, config } = input;
-        Ok(Self { name, seed_model: seed_model_id.parse()?, config: config.into() })
+        Ok(Self { name, seed_model: seed_model_id.parse()?, config: config.map_or_else(defaults, Into::into) })
     }
 }
 
@@ -126,32 +125,6 @@ impl From<SessionConfigInput> for SessionConfig {
             keep_updates: input.keep_updates,
             model_format: input.model_format.into(),
             seed: input.seed.0,
-        }
-    }
-}
-
-impl Default for SessionConfigInput {
-    fn default() -> Self {
-        let config = defaults();
-        Self {
-            aggregator: config.aggregator,
-            aggregator_config: JsonObject(config.aggregator_config),
-            clients_required: config.clients_required,
-            clients_requested: config.clients_requested,
-            round_timeout_s: config.round_timeout_s,
-            reconnect_grace_s: config.reconnect_grace_s,
-            attempts: config.attempts,
-            max_exclusions: config.max_exclusions,
-            validate: config.validate,
-            validation_timeout_s: config.validation_timeout_s,
-            best_model: None,
-            target: None,
-            client_settings: JsonObject(config.client_settings),
-            max_examples: config.max_examples.map(Int64),
-            max_update_norm: config.max_update_norm,
-            keep_updates: config.keep_updates,
-            model_format: config.model_format.into(),
-            seed: Int64(config.seed),
         }
     }
 }
@@ -182,7 +155,6 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_as_the_domain_has_it() {
-        assert_eq!(SessionConfig::from(SessionConfigInput::default()), SessionConfig::default());
         let nothing = SessionConfigInput::parse(Some(Value::Object(Default::default()))).unwrap();
         assert_eq!(SessionConfig::from(nothing), SessionConfig::default());
     }

@@ -14,9 +14,9 @@ use crate::graphql::paging::{self, List, Paging};
 use crate::graphql::scalars::{JsonObject, id, time};
 use crate::graphql::{Failure, federation, rows};
 
-/// A client: it trains where its data lies.
 pub(in crate::graphql) struct Client(pub(in crate::graphql) ClientRow);
 
+/// A client: it trains where its data lies.
 #[Object]
 impl Client {
     /// What it is called by; it chose that itself, or was given it when it registered.

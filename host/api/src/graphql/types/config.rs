@@ -5,7 +5,6 @@ use fedwit_domain as domain;
 
 use crate::graphql::scalars::{Int64, JsonObject};
 
-/// How a session is run: fixed when it is created.
 pub(in crate::graphql) struct SessionConfig(pub(in crate::graphql) domain::SessionConfig);
 
 /// The formats that models are sent in.
@@ -15,8 +14,10 @@ pub(in crate::graphql) enum ModelFormat {
     /// A ZIP archive of NumPy arrays: FEDn's `numpyhelper`.
     Npz,
     /// All values in a row, as little-endian float64: FEDn's `binaryhelper`.
+    #[graphql(name = "FLAT_FLOAT64")]
     FlatFloat64,
     /// All values in a row, as little-endian float32: FEDn's `androidhelper`.
+    #[graphql(name = "FLAT_FLOAT32")]
     FlatFloat32,
     /// safetensors.
     Safetensors,
@@ -52,6 +53,7 @@ struct Target {
     value: f64,
 }
 
+/// How a session is run: fixed when it is created.
 #[Object]
 impl SessionConfig {
     /// The plugin that aggregates, by name. Each round runs the version that is installed when it begins.

@@ -10,12 +10,12 @@ use super::{Client, Model, Session};
 use crate::graphql::scalars::{Int64, MetricValues, id, time};
 use crate::graphql::{Failure, rows};
 
-/// Something that happened in a session. What an event of its type has no part of is null; `data` has all of it.
 pub(in crate::graphql) struct SessionEvent {
     pub(in crate::graphql) session: SessionId,
     pub(in crate::graphql) recorded: Recorded,
 }
 
+/// Something that happened in a session. What an event of its type has no part of is null; `data` has all of it.
 #[Object]
 impl SessionEvent {
     /// Its number in the session, counted from 1.
@@ -35,7 +35,7 @@ impl SessionEvent {
 
     /// The session's id.
     async fn session_id(&self) -> ID {
-        id(self.session)
+        id(&self.session)
     }
 
     /// The session, as it is now.
@@ -71,7 +71,7 @@ impl SessionEvent {
 
     /// The id of the model that it is about: the one that was made, is measured, or is started from.
     async fn model_id(&self) -> Option<ID> {
-        model(&self.recorded.event).map(id)
+        model(&self.recorded.event).as_ref().map(id)
     }
 
     /// The model that it is about.

@@ -8,9 +8,9 @@ use super::Client;
 use crate::graphql::scalars::{id, time};
 use crate::graphql::{Failure, rows};
 
-/// A value that a client logged while it trained.
 pub(in crate::graphql) struct Metric(pub(in crate::graphql) MetricRow);
 
+/// A value that a client logged while it trained.
 #[Object]
 impl Metric {
     /// What was measured.
@@ -40,17 +40,17 @@ impl Metric {
 
     /// The session's id.
     async fn session_id(&self) -> Option<ID> {
-        self.0.session.map(id)
+        self.0.session.as_ref().map(id)
     }
 
     /// The round's id.
     async fn round_id(&self) -> Option<ID> {
-        self.0.round.map(id)
+        self.0.round.as_ref().map(id)
     }
 
     /// The model's id.
     async fn model_id(&self) -> Option<ID> {
-        self.0.model.map(id)
+        self.0.model.as_ref().map(id)
     }
 
     /// When.

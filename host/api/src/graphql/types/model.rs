@@ -9,14 +9,14 @@ use crate::graphql::paging::{self, List, Paging};
 use crate::graphql::scalars::{Int64, id, time};
 use crate::graphql::{Failure, federation, rows};
 
-/// A model: a seed, or what a round ended with.
 pub(in crate::graphql) struct Model(pub(in crate::graphql) ModelRow);
 
+/// A model: a seed, or what a round ended with.
 #[Object]
 impl Model {
     /// What it is called by.
     async fn id(&self) -> ID {
-        id(self.0.id)
+        id(&self.0.id)
     }
 
     /// A name for people.

@@ -7,14 +7,14 @@ use fedwit_store::PackageRow;
 use super::ModelFormat;
 use crate::graphql::scalars::{Int64, id, time};
 
-/// The code that clients run.
 pub(in crate::graphql) struct Package(pub(in crate::graphql) PackageRow);
 
+/// The code that clients run.
 #[Object]
 impl Package {
     /// What it is called by.
     async fn id(&self) -> ID {
-        id(self.0.id)
+        id(&self.0.id)
     }
 
     /// A name for people.

@@ -8,9 +8,9 @@ use super::{Client, ParticipantStatus, Round};
 use crate::graphql::scalars::{Int64, MetricValues, between, id, time};
 use crate::graphql::{Failure, rows};
 
-/// A client's part in an attempt at a round.
 pub(in crate::graphql) struct Participant(pub(in crate::graphql) ParticipationRow);
 
+/// A client's part in an attempt at a round.
 #[Object]
 impl Participant {
     /// The client's id.
@@ -25,7 +25,7 @@ impl Participant {
 
     /// The round's id.
     async fn round_id(&self) -> ID {
-        id(self.0.round)
+        id(&self.0.round)
     }
 
     /// The round.

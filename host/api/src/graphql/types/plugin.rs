@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::graphql::scalars::Int64;
 
-/// An aggregator that is installed: a WebAssembly component.
 pub(in crate::graphql) struct Plugin(pub(in crate::graphql) InstalledPlugin);
 
 /// A plugin, as it ran in a round.
@@ -20,6 +19,7 @@ pub(in crate::graphql) struct PluginVersion {
     pub(in crate::graphql) digest: String,
 }
 
+/// An aggregator that is installed: a WebAssembly component.
 #[Object]
 impl Plugin {
     /// What a session names as its `aggregator` to choose it.

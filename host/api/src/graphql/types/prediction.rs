@@ -11,25 +11,24 @@ use crate::graphql::paging::{self, List, Paging};
 use crate::graphql::scalars::{id, time};
 use crate::graphql::{Failure, federation, rows};
 
-/// What a client predicted with a model.
 pub(in crate::graphql) struct Prediction(pub(in crate::graphql) PredictionRow);
 
-/// Clients that are asked to predict with a model.
 pub(in crate::graphql) struct PredictionRequest {
     pub(in crate::graphql) id: PredictionId,
     pub(in crate::graphql) model: ModelId,
 }
 
+/// What a client predicted with a model.
 #[Object]
 impl Prediction {
     /// The id of the request that it answers.
     async fn request_id(&self) -> ID {
-        id(self.0.prediction)
+        id(&self.0.prediction)
     }
 
     /// The model's id.
     async fn model_id(&self) -> ID {
-        id(self.0.model)
+        id(&self.0.model)
     }
 
     /// The model.
@@ -58,16 +57,17 @@ impl Prediction {
     }
 }
 
+/// Clients that are asked to predict with a model.
 #[Object]
 impl PredictionRequest {
     /// What it is called by.
     async fn id(&self) -> ID {
-        id(self.id)
+        id(&self.id)
     }
 
     /// The model's id.
     async fn model_id(&self) -> ID {
-        id(self.model)
+        id(&self.model)
     }
 
     /// The model.

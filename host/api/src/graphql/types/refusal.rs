@@ -8,9 +8,9 @@ use super::{Client, Round};
 use crate::graphql::scalars::{id, time};
 use crate::graphql::{Failure, rows};
 
-/// An update that did not count. It carries no weight.
 pub(in crate::graphql) struct Refusal(pub(in crate::graphql) RefusalRow);
 
+/// An update that did not count. It carries no weight.
 #[Object]
 impl Refusal {
     /// The reason's code, which does not change from version to version.
@@ -35,7 +35,7 @@ impl Refusal {
 
     /// The id of the round in which it was sent.
     async fn round_id(&self) -> ID {
-        id(self.0.round)
+        id(&self.0.round)
     }
 
     /// The round in which it was sent.

@@ -13,14 +13,14 @@ use crate::graphql::paging::{self, List, Paging};
 use crate::graphql::scalars::{Int64, MetricValues, between, id, time};
 use crate::graphql::{Failure, federation, rows};
 
-/// A round of a session. What belongs to an attempt is of its last one.
 pub(in crate::graphql) struct Round(pub(in crate::graphql) RoundRow);
 
+/// A round of a session. What belongs to an attempt is of its last one.
 #[Object]
 impl Round {
     /// What it is called by: `SESSION.NUMBER`.
     async fn id(&self) -> ID {
-        id(self.0.id)
+        id(&self.0.id)
     }
 
     /// Its number in the session, counted from 1.
@@ -30,7 +30,7 @@ impl Round {
 
     /// The session's id.
     async fn session_id(&self) -> ID {
-        id(self.0.id.session)
+        id(&self.0.id.session)
     }
 
     /// The session.
@@ -144,9 +144,9 @@ impl Round {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(default)] filter: ParticipantFilter,
+        filter: Option<ParticipantFilter>,
     ) -> Result<List<Participant>, Failure> {
-        let filter = filter.of(self.0.id, self.0.attempt)?;
+        let filter = filter.unwrap_or_default().of(self.0.id, self.0.attempt)?;
         let read = |page| federation(ctx).store().participations(&filter, page);
         let number = |row: &ParticipationRow| row.number;
         Paging::new(first, last, after, before)?.read(read, number, Participant).await

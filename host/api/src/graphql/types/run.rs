@@ -8,9 +8,9 @@ use super::Model;
 use crate::graphql::scalars::{id, time};
 use crate::graphql::{Failure, rows};
 
-/// The rounds that one start of a session asked for.
 pub(in crate::graphql) struct Run(pub(in crate::graphql) RunRow);
 
+/// The rounds that one start of a session asked for.
 #[Object]
 impl Run {
     /// Rounds that were asked for.
@@ -30,7 +30,7 @@ impl Run {
 
     /// The id of the model that it started from.
     async fn model_id(&self) -> ID {
-        id(self.0.model)
+        id(&self.0.model)
     }
 
     /// The model that it ended with.

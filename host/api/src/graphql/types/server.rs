@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use crate::graphql::scalars::{Int64, time};
 use crate::graphql::{Failure, federation};
 
-/// The server.
 pub(in crate::graphql) struct Server;
 
+/// The server.
 #[Object]
 impl Server {
     /// Its version.

@@ -19,14 +19,14 @@ use crate::graphql::{Failure, federation, rows};
 /// What a series over all rounds costs: they are all read.
 const SERIES: usize = 500;
 
-/// A session: one training run, round by round.
 pub(in crate::graphql) struct Session(pub(in crate::graphql) SessionRow);
 
+/// A session: one training run, round by round.
 #[Object]
 impl Session {
     /// What it is called by.
     async fn id(&self) -> ID {
-        id(self.0.id)
+        id(&self.0.id)
     }
 
     /// A name for people.
@@ -96,7 +96,7 @@ impl Session {
         Ok(rows(ctx).load_one(round).await?.map(Round))
     }
 
-    /// Its rounds, the first first.
+    /// Its rounds, the first first; only those of a status if one is given.
     #[graphql(complexity = "paging::cost(first, last, child_complexity)")]
     async fn rounds(
         &self,
@@ -105,7 +105,7 @@ impl Session {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(desc = "Only those that do this.")] status: Option<RoundStatus>,
+        status: Option<RoundStatus>,
     ) -> Result<List<Round>, Failure> {
         let status = status.map(|status| status.name().to_owned());
         let filter = RoundFilter { session: Some(self.0.id), status, ..RoundFilter::default() };
@@ -143,24 +143,25 @@ impl Session {
         Paging::new(first, last, after, before)?.read(read, |row: &ModelRow| row.number, Model).await
     }
 
-    /// How the example-weighted means of what clients measured went from round to round.
+    /// How the example-weighted means of what clients measured went from round to round; only of some metrics if
+    /// they are named.
     #[graphql(complexity = "SERIES + child_complexity")]
     async fn validation_series(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only these metrics.")] names: Option<Vec<String>>,
+        names: Option<Vec<String>>,
     ) -> Result<Vec<MetricSeries>, Failure> {
         let rounds = series::rounds(federation(ctx).store(), self.0.id).await?;
         let measured = rounds.iter().filter_map(|row| Some((row.id.round.0, row.validation_metrics.as_ref()?)));
         Ok(series::series(measured, names.as_deref()))
     }
 
-    /// How what the aggregator measured went from round to round.
+    /// How what the aggregator measured went from round to round; only of some metrics if they are named.
     #[graphql(complexity = "SERIES + child_complexity")]
     async fn aggregator_series(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only these metrics.")] names: Option<Vec<String>>,
+        names: Option<Vec<String>>,
     ) -> Result<Vec<MetricSeries>, Failure> {
         let rounds = series::rounds(federation(ctx).store(), self.0.id).await?;
         let measured = rounds.iter().map(|row| (row.id.round.0, &row.aggregator_metrics));
@@ -197,7 +198,7 @@ impl Session {
         Paging::new(first, last, after, before)?.read(read, |row: &RefusalRow| row.number, Refusal).await
     }
 
-    /// Values that clients logged while they trained, the earliest first.
+    /// Values that clients logged while they trained, the earliest first; only those of a name if one is given.
     #[graphql(complexity = "paging::cost(first, last, child_complexity)")]
     async fn metrics(
         &self,
@@ -206,7 +207,7 @@ impl Session {
         last: Option<u32>,
         after: Option<String>,
         before: Option<String>,
-        #[graphql(desc = "Only of this name.")] name: Option<String>,
+        name: Option<String>,
     ) -> Result<List<Metric>, Failure> {
         let filter = TelemetryFilter { session: Some(self.0.id), key: name, ..TelemetryFilter::default() };
         let read = |page| federation(ctx).store().metrics(&filter, page);

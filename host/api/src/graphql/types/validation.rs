@@ -9,14 +9,14 @@ use super::{Client, Model, Round};
 use crate::graphql::scalars::{MetricValues, id, time};
 use crate::graphql::{Failure, rows};
 
-/// What a client measured of a round's model.
 pub(in crate::graphql) struct Validation(pub(in crate::graphql) ValidationRow);
 
+/// What a client measured of a round's model.
 #[Object]
 impl Validation {
     /// The id of the round whose model it is.
     async fn round_id(&self) -> ID {
-        id(self.0.round)
+        id(&self.0.round)
     }
 
     /// The round whose model it is.
@@ -26,7 +26,7 @@ impl Validation {
 
     /// The model's id.
     async fn model_id(&self) -> ID {
-        id(self.0.model)
+        id(&self.0.model)
     }
 
     /// The model.

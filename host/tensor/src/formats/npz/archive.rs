@@ -81,10 +81,10 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// Hands one entry after the other to `read`.
-    pub(super) fn for_each(
+    pub(super) fn for_each<E: From<ReadFault>>(
         &mut self,
-        mut read: impl FnMut(Entry<'_>) -> Result<(), ReadFault>,
-    ) -> Result<(), ReadFault> {
+        mut read: impl FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let entries = self.zip.files().map_err(archive_fault)?;
         while let Some(entry) = entries.next() {
             let entry = entry.map_err(archive_fault)?;

@@ -1,4 +1,4 @@
-//! The values of an array, unpacked in pieces into the buffer where they stay.
+//! The values of an array, as they come out of the archive.
 
 use std::io::{self, Read};
 
@@ -8,46 +8,40 @@ use crate::buffer::Buffer;
 /// Bytes that are unpacked at a time: whole elements of every dtype.
 const CHUNK: usize = 1 << 16;
 
-/// Reads all values of `tensor`, and sees to it that nothing follows them.
-pub(super) fn read(
-    unpacked: &mut dyn Read,
-    tensor: &TensorType,
-    big_endian: bool,
-    fortran_order: bool,
-) -> io::Result<Buffer> {
+/// Unpacks the next elements of `size` bytes each, until `bytes` is full, as little-endian ones.
+pub(super) fn read(unpacked: &mut dyn Read, size: usize, big_endian: bool, bytes: &mut [u8]) -> io::Result<()> {
+    unpacked.read_exact(bytes)?;
+    if big_endian {
+        bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+    }
+    Ok(())
+}
+
+/// Reads all values of `tensor` from column-major into row-major order. They do not come in an order in which they
+/// could be handed on, so they are in memory as a whole.
+pub(super) fn read_transposed(unpacked: &mut dyn Read, tensor: &TensorType, big_endian: bool) -> io::Result<Buffer> {
     let size = tensor.dtype.size();
     let mut buffer = Buffer::zeros(tensor.dtype, tensor.elements());
     let mut chunk = vec![0; CHUNK.min(tensor.bytes())];
     let mut places = Places::new(&tensor.shape);
     for first in (0..tensor.bytes()).step_by(CHUNK) {
         let chunk = &mut chunk[..CHUNK.min(tensor.bytes() - first)];
-        unpacked.read_exact(chunk)?;
-        if big_endian {
-            chunk.chunks_exact_mut(size).for_each(<[u8]>::reverse);
-        }
-        if fortran_order {
-            for value in chunk.chunks_exact(size) {
-                buffer.write_bytes(places.next(), value);
-            }
-        } else {
-            buffer.write_bytes(first / size, chunk);
+        read(unpacked, size, big_endian, chunk)?;
+        for value in chunk.chunks_exact(size) {
+            buffer.write_bytes(places.next(), value);
         }
     }
-    end(unpacked)?;
     Ok(buffer)
 }
 
-/// Reads over `bytes` bytes of values for their checksum alone.
+/// Reads over `bytes` bytes of values, for their checksum alone.
 pub(super) fn pass_over(unpacked: &mut dyn Read, bytes: u64) -> io::Result<()> {
     let passed = io::copy(&mut unpacked.take(bytes), &mut io::sink())?;
-    if passed != bytes {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    end(unpacked)
+    if passed == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// The end has to be asked for: only there is the checksum compared.
-fn end(unpacked: &mut dyn Read) -> io::Result<()> {
+/// Sees to it that nothing follows the values. The end has to be asked for: only there is the checksum compared.
+pub(super) fn end(unpacked: &mut dyn Read) -> io::Result<()> {
     match unpacked.read(&mut [0])? {
         0 => Ok(()),
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, "there is more of it than it claims")),

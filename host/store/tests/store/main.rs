@@ -1,0 +1,11 @@
+//! The store, through its public functions, on real folders.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod blobs;
+mod folder;
+mod log;
+mod projection;
+mod random;
+mod records;
+mod support;
+mod uploads;
