@@ -100,6 +100,7 @@ impl World {
         // Whatever is under way is dropped where it waits.
         runtime.shutdown_timeout(Duration::from_secs(5));
         self.blobs.crash().unwrap();
+        self.log.heal();
     }
 }
 

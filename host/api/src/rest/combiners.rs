@@ -37,20 +37,19 @@ fn shape(name: &str, Address { host, port }: &Address) -> Value {
     })
 }
 
-async fn list(State(rest): State<Rest>, address: Address, mut listing: Listing) -> Json<Value> {
-    let Listed { rows, total } = wanted(&rest, &address, &mut listing);
+async fn list(State(rest): State<Rest>, address: Address, listing: Listing) -> Json<Value> {
+    let Listed { rows, total } = wanted(&rest, &address, &listing);
     Json(json!({ "count": total, "result": rows }))
 }
 
-async fn count(State(rest): State<Rest>, address: Address, mut listing: Listing) -> Json<u64> {
-    Json(wanted(&rest, &address, &mut listing).total)
+async fn count(State(rest): State<Rest>, address: Address, listing: Listing) -> Json<u64> {
+    Json(wanted(&rest, &address, &listing).total)
 }
 
-fn wanted(rest: &Rest, address: &Address, listing: &mut Listing) -> Listed<Value> {
-    // It is looked through by whatever it is asked for, and never by the store.
-    let one = shape(&rest.settings.combiner_name, address);
-    let there = listing.filters.let_through(&one) && listing.page().offset == 0;
-    Listed { total: there.into(), rows: if there { vec![one] } else { Vec::new() } }
+fn wanted(rest: &Rest, address: &Address, listing: &Listing) -> Listed<Value> {
+    let mut rows = vec![shape(&rest.settings.combiner_name, address)];
+    rows.retain(|row| listing.filters.let_through(row));
+    Listed { total: rows.len() as u64, rows }
 }
 
 /// By its id, or by its name, which FEDn's tools know it by.

@@ -1,72 +1,89 @@
 //! `models`: seeds, and what rounds ended with.
 
-use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use fedwit_domain::{ModelFormat, ModelId};
-use fedwit_federation::{ModelFile, NewSeed};
-use fedwit_store::{Listed, ModelFilter, Page};
+use fedwit_domain::{ModelFormat, ModelId, RoundId};
+use fedwit_federation::NewSeed;
+use fedwit_store::{Listed, ModelFilter, ModelRow, Page};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio_util::io::ReaderStream;
 
+use super::collection::{self, Collection};
 use super::error::{RestError, RestResult};
-use super::files::Form;
-use super::listing::{Filters, Listing};
-use super::{Rest, shapes};
+use super::filters::Filters;
+use super::form::Form;
+use super::listing::Listing;
+use super::{Rest, helpers, sending, shapes};
 
-/// Bytes of a file that are read at a time.
-const PIECE: usize = 256 << 10;
+pub(super) struct Models;
 
 pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/models", get(list).post(add).layer(DefaultBodyLimit::disable()))
-        .route("/models/list", post(list))
-        .route("/models/count", get(count).post(count))
+    collection::routes::<Models>()
+        .route("/models", post(add).layer(DefaultBodyLimit::disable()))
         .route("/models/leaf-nodes", get(leaves))
         .route("/models/active", any(active))
-        .route("/models/{id}", get(one))
         .route("/models/{id}/ancestors", get(ancestors))
         .route("/models/{id}/descendants", get(descendants))
         .route("/models/{id}/download", get(download))
 }
 
-async fn list(State(rest): State<Rest>, mut listing: Listing) -> RestResult<Json<Value>> {
-    let filter = known(&mut listing.filters);
-    listing.answer(async |page| fetch(&rest, &filter, page).await).await
+impl Collection for Models {
+    const PATH: &'static str = "models";
+    type Filter = ModelFilter;
+
+    fn filter(filters: &mut Filters) -> ModelFilter {
+        ModelFilter {
+            id: filters.take("model_id").or_else(|| filters.take("model")),
+            session: filters.take("session_id"),
+            parent: filters.take("parent_model"),
+            name: filters.take("name"),
+            ..ModelFilter::default()
+        }
+    }
+
+    async fn list(rest: &Rest, filter: ModelFilter, page: Page) -> RestResult<Listed<Value>> {
+        let Listed { rows, total } = rest.federation.store().models(&filter, page).await?;
+        Ok(Listed { rows: rows.iter().map(shape).collect(), total })
+    }
+
+    async fn one(rest: &Rest, id: &str) -> RestResult<Option<Value>> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        Ok(rest.federation.store().model(id).await?.as_ref().map(shape))
+    }
 }
 
-async fn count(State(rest): State<Rest>, mut listing: Listing) -> RestResult<Json<Value>> {
-    let filter = known(&mut listing.filters);
-    listing.count(async |page| fetch(&rest, &filter, page).await).await
+fn shape(row: &ModelRow) -> Value {
+    json!({
+        "model_id": row.id,
+        "id": row.id,
+        "model": row.id,
+        "name": row.name,
+        "parent_model": row.parent,
+        "session_id": row.round.map(|round| round.session),
+        "round_id": row.round.as_ref().map(RoundId::to_string),
+        "sha256": row.blob,
+        "size_bytes": row.size_bytes,
+        "helper": row.format.helper(),
+        "committed_at": shapes::date(row.created_at),
+        "updated_at": shapes::date(row.created_at),
+    })
 }
 
-async fn leaves(State(rest): State<Rest>, listing: Listing) -> RestResult<Json<Value>> {
-    let filter = ModelFilter { leaf: Some(true), ..ModelFilter::default() };
-    listing.answer(async |page| fetch(&rest, &filter, page).await).await
+/// The models that none improves upon. A bare list, as are all but those of whole collections.
+async fn leaves(State(rest): State<Rest>, listing: Listing) -> RestResult<Json<Vec<Value>>> {
+    let leaves = rest.federation.store().leaf_models(Page::last(listing.limit())).await?;
+    Ok(Json(leaves.rows.iter().map(shape).collect()))
 }
 
-fn known(filters: &mut Filters) -> ModelFilter {
-    let id = filters.take("model_id").or_else(|| filters.take("model"));
-    ModelFilter { id, session: filters.take("session_id"), name: filters.take("name"), ..ModelFilter::default() }
-}
-
-async fn fetch(rest: &Rest, filter: &ModelFilter, page: Page) -> RestResult<Listed<Value>> {
-    let Listed { rows, total } = rest.federation.store().models(filter, page).await?;
-    Ok(Listed { rows: rows.iter().map(shapes::model).collect(), total })
-}
-
-async fn one(State(rest): State<Rest>, Path(id): Path<String>) -> RestResult<Json<Value>> {
-    let model = parse(&id)?;
-    let row = rest.federation.store().model(model).await?.ok_or_else(|| RestError::not_found(&id))?;
-    Ok(Json(shapes::model(&row)))
-}
-
-fn parse(id: &str) -> RestResult<ModelId> {
-    id.parse().map_err(|_| RestError::not_found(id))
+/// The id of a model that there is.
+async fn existing(rest: &Rest, id: &str) -> RestResult<ModelId> {
+    let model: ModelId = id.parse().map_err(|_| RestError::not_found(id))?;
+    match rest.federation.store().model(model).await? {
+        Some(row) => Ok(row.id),
+        None => Err(RestError::not_found(id)),
+    }
 }
 
 #[derive(Deserialize)]
@@ -80,19 +97,24 @@ async fn ancestors(
     Path(id): Path<String>,
     Query(wanted): Query<Ancestors>,
     listing: Listing,
-) -> RestResult<Json<Value>> {
-    let model = parse(&id)?;
+) -> RestResult<Json<Vec<Value>>> {
+    let model = existing(&rest, &id).await?;
     let include_self = wanted.include_self.is_some_and(|include| include.eq_ignore_ascii_case("true"));
     let mut rows = rest.federation.store().ancestors(model, listing.limit(), include_self).await?;
     if listing.reverse {
         rows.reverse();
     }
-    Ok(Json(rows.iter().map(shapes::model).collect()))
+    Ok(Json(rows.iter().map(shape).collect()))
 }
 
-async fn descendants(State(rest): State<Rest>, Path(id): Path<String>, listing: Listing) -> RestResult<Json<Value>> {
-    let rows = rest.federation.store().descendants(parse(&id)?, listing.limit()).await?;
-    Ok(Json(rows.iter().map(shapes::model).collect()))
+async fn descendants(
+    State(rest): State<Rest>,
+    Path(id): Path<String>,
+    listing: Listing,
+) -> RestResult<Json<Vec<Value>>> {
+    let model = existing(&rest, &id).await?;
+    let rows = rest.federation.store().descendants(model, listing.limit()).await?;
+    Ok(Json(rows.iter().map(shape).collect()))
 }
 
 #[derive(Deserialize)]
@@ -100,36 +122,25 @@ struct Download {
     format: Option<String>,
 }
 
+/// The model's file, in the format that its session's clients read if none is named.
 async fn download(
     State(rest): State<Rest>,
     Path(id): Path<String>,
     Query(wanted): Query<Download>,
 ) -> RestResult<Response> {
     let format: Option<ModelFormat> = wanted.format.as_deref().map(shapes::format).transpose()?;
-    let file = rest.federation.model_file(parse(&id)?, format).await?;
-    send(file).await
+    let model: ModelId = id.parse().map_err(|_| RestError::not_found(&id))?;
+    let file = rest.federation.model_file(model, format).await?;
+    sending::file(&file.path.clone(), file.size_bytes, &file.file_name.clone(), file).await
 }
 
-async fn send(file: ModelFile) -> RestResult<Response> {
-    let internal = |error: std::io::Error| fedwit_federation::FederationError::Internal(error.to_string());
-    let open = tokio::fs::File::open(&file.path).await.map_err(internal)?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_LENGTH, file.size_bytes.to_string()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename={}", file.file_name)),
-    ];
-    // The file is where it is while it is held.
-    let pieces = futures_util::StreamExt::map(ReaderStream::with_capacity(open, PIECE), move |piece| {
-        let _ = &file;
-        piece
-    });
-    Ok((headers, Body::from_stream(pieces)).into_response())
-}
-
-/// Takes a seed model: the file, and what it is if it does not say so itself.
-async fn add(State(rest): State<Rest>, form: Multipart) -> RestResult<Json<Value>> {
-    let mut form = Form::read(&rest.federation, form).await?;
-    let flat = form.take("helper").map(|helper| shapes::format(&helper)).transpose()?;
+/// Takes a seed model: the file, and what it is if it does not say so itself. As in FEDn, where the form does not say it
+/// either, it is what the active helper is for.
+async fn add(State(rest): State<Rest>, mut form: Form) -> RestResult<Json<Value>> {
+    let flat = match form.take("helper") {
+        Some(helper) => Some(shapes::format(&helper)?),
+        None => helpers::format(&rest).await?,
+    };
     let name = form.take("name");
     let id = rest.federation.add_seed_model(NewSeed { file: form.file, name, flat }).await?;
     Ok(Json(json!({ "success": true, "message": "Model added successfully", "model_id": id })))

@@ -150,6 +150,11 @@ pub(super) mod fake {
             *locked(&self.fail_next) = Some(Failure::After);
         }
 
+        /// Lets appends succeed again.
+        pub fn heal(&self) {
+            *locked(&self.fail_next) = None;
+        }
+
         /// All events of a session.
         #[must_use]
         pub fn events(&self, session: SessionId) -> Vec<Recorded> {

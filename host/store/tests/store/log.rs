@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fedwit_domain::ports::{Append, LogError};
 use fedwit_domain::{Command, Event, Recorded, SessionConfig, SessionId, Timestamp};
-use fedwit_store::{ParticipationFilter, Page, RoundFilter, StoreError};
+use fedwit_store::{Page, ParticipationFilter, RoundFilter, StoreError};
 use futures_util::future::join_all;
 
 use crate::support::{Driver, open, reopen, until_crash};
@@ -124,12 +124,11 @@ async fn an_event_that_makes_no_sense_is_not_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let session = SessionId::random();
-    let events = vec![Recorded { sequence: 1, at: Timestamp(1), event: Event::RunStarted {
-        rounds: 1,
-        clients: Vec::new(),
-        model_name_prefix: None,
-        round_timeout_s: None,
-    } }];
+    let events = vec![Recorded {
+        sequence: 1,
+        at: Timestamp(1),
+        event: Event::RunStarted { rounds: 1, clients: Vec::new(), model_name_prefix: None, round_timeout_s: None },
+    }];
     let answer = store.log().append(Append { session, expected: 0, events, snapshot: None }).await;
     assert!(matches!(answer, Err(LogError::Store(_))), "{answer:?}");
     assert!(store.log().replay(session).await.unwrap().is_none());
