@@ -1,8 +1,10 @@
 //! Files that are no plugins, and those that ask for what plugins do not get.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::path::{Path, PathBuf};
+
 use fedwit_runtime::{Limits, LoadError, Runtime};
-use fedwit_tests::{plugin, runtime};
+use fedwit_tests::{plugin, runtime, target};
 
 fn load(text: &str) -> LoadError {
     let runtime = runtime(Limits::default());
@@ -22,6 +24,24 @@ fn every_shipped_plugin_says_what_it_is() {
         assert_eq!(schema["additionalProperties"], false, "{name}: {schema}");
         for (key, property) in schema["properties"].as_object().unwrap() {
             assert!(property["description"].is_string() && !property["default"].is_null(), "{name}, {key}: {property}");
+        }
+    }
+}
+
+/// A plugin is known by the digest of its file, which has to be the same whoever builds it.
+#[test]
+fn no_component_knows_where_it_was_built() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let folders = [Some(workspace.to_owned()), Some(target::folder()), std::env::home_dir(), cargo];
+    for name in ["fedavg", "fedadagrad", "fedadam", "fedyogi", "misbehaving"] {
+        let component = std::fs::read(target::component(name).unwrap()).unwrap();
+        let holds = |text: &[u8]| component.windows(text.len()).any(|bytes| bytes == text);
+        // They do have paths, with which panics say where they are.
+        assert!(holds(b"sdk/plugin/src/"), "{name}");
+        for folder in folders.iter().flatten().filter(|folder| folder.parent().is_some()) {
+            let folder = folder.join("");
+            assert!(!holds(folder.as_os_str().as_encoded_bytes()), "{name} has a path in {}", folder.display());
         }
     }
 }

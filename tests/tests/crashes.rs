@@ -65,8 +65,8 @@ async fn what_clients_were_told_survives_and_the_session_ends_by_itself() -> Res
     });
     let clients = start_all(server.address(), clients.collect()).await?;
 
-    // About a tenth of a second for each update, and a few for the model: time to be killed in.
-    let slow = json!({ "add_turns": 40_000_000_u64, "finish_turns": 200_000_000_u64 });
+    // About a twentieth of a second for each update, and a fifth for the model: time to be killed in.
+    let slow = json!({ "add_turns": 12_000_000, "finish_turns": 60_000_000 });
     let config = json!({
         "aggregator": "slow",
         "aggregatorConfig": slow,

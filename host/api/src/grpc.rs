@@ -32,7 +32,7 @@ use self::models::ModelsService;
 use crate::ApiSettings;
 
 /// What is generated from `fedn.proto`.
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated")]
 pub mod proto {
     tonic::include_proto!("fedn");
 }
@@ -77,8 +77,11 @@ pub(crate) fn unoffered() -> axum::response::Response {
 
 /// The answer to a call in which the server broke. Any other code would end the client.
 fn broken(panic: Box<dyn Any + Send>) -> axum::http::Response<Body> {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!("a call broke: {}", text.unwrap_or("it does not say why"));
+    let text = panic.downcast::<String>().map_or_else(
+        |panic| panic.downcast::<&str>().map_or("it does not say why".to_owned(), |text| (*text).to_owned()),
+        |text| *text,
+    );
+    tracing::error!("a call broke: {text}");
     Status::unavailable("the server failed").into_http()
 }
 

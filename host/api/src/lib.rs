@@ -19,12 +19,13 @@ pub struct ApiSettings {
     pub advertise: Option<(String, u16)>,
     /// What the combiner is called. `combiner` by default.
     pub combiner_name: String,
-    /// The largest file that is taken.
-    pub max_upload_bytes: u64,
     /// How long clients may be gone in sessions that do not say.
     pub reconnect_grace: std::time::Duration,
     /// Whether all addresses that are listened on are this machine's own, so that no other name is asked for.
     pub only_loopback: bool,
+    /// Further names that this server is asked for by, without ports. Where there are any, it is asked for by no other
+    /// than these, the advertised one and this machine's own.
+    pub allowed_hosts: Vec<String>,
 }
 
 impl Default for ApiSettings {
@@ -32,9 +33,9 @@ impl Default for ApiSettings {
         Self {
             advertise: None,
             combiner_name: "combiner".to_owned(),
-            max_upload_bytes: 4 << 30,
             reconnect_grace: std::time::Duration::from_secs(60),
             only_loopback: true,
+            allowed_hosts: Vec::new(),
         }
     }
 }
@@ -45,10 +46,9 @@ impl Default for ApiSettings {
 /// Outside of a Tokio runtime.
 pub fn router(federation: Federation, settings: ApiSettings) -> Router {
     let guard = guard::Guard::new(&settings);
-    Router::new()
-        .merge(grpc::routes(&federation, &settings))
+    grpc::routes(&federation, &settings)
         .merge(graphql::routes(federation.clone()))
-        .merge(rest::routes(federation, settings))
+        .fallback_service(rest::service(federation, settings))
         .layer(CatchPanicLayer::new())
         .layer(axum::middleware::from_fn_with_state(guard, guard::check))
 }

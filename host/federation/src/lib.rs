@@ -33,6 +33,6 @@ pub use models::{ModelFile, NewSeed};
 pub use packages::NewPackageFile;
 pub use plugins::{InstalledPlugin, Plugins, PluginsError};
 pub use sessions::{EventStream, NewSessionRequest};
-pub use submission::{Submission, ValidationReport};
+pub use submission::{Submission, ValidationReport, lenient_json};
 pub use tasks::{StreamEnd, Task, TaskKind, TaskStream};
 pub use uploads::Upload;

@@ -17,7 +17,7 @@ use fedwit_domain::{
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(crate) use self::json::lenient_json;
+pub use self::json::lenient_json;
 use self::metadata::{ValidationData, training};
 use crate::{Federation, FederationError};
 

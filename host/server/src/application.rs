@@ -55,7 +55,6 @@ pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> R
     let api = ApiSettings {
         advertise: clients.advertise.as_ref().map(|address| (address.host.clone(), address.port)),
         reconnect_grace: Duration::from_secs(clients.reconnect_grace_seconds),
-        max_upload_bytes: clients.max_upload_bytes,
         only_loopback: listen.iter().all(|address| address.ip().is_loopback()),
         ..ApiSettings::default()
     };

@@ -39,6 +39,13 @@ pub enum StoreError {
         /// The number of the last event before them.
         expected: u64,
     },
+    /// An update was looked at, but before it could be accepted its file was replaced, let go of, or used by another
+    /// session.
+    #[error("upload {update} is not what it was when it was looked at")]
+    UploadChanged {
+        /// The upload's name.
+        update: String,
+    },
     /// A file could not be dealt with.
     #[error(transparent)]
     Blob(#[from] BlobError),

@@ -2,6 +2,9 @@
 //!
 //! An append writes the events, their views and the snapshot in one transaction. Events are put into their recorded
 //! form before they are queued, so that the writer does nothing but write.
+//!
+//! What happened is not judged here, but for one thing that nobody else can see: that the file of an update which is
+//! accepted is still there, and that no other session has just used it.
 
 use async_trait::async_trait;
 use fedwit_domain::ports::{Append, Appended, EventLog, LogError, Replay};
@@ -14,7 +17,7 @@ use sea_orm::{
 use tokio::sync::broadcast;
 
 use crate::StoreError;
-use crate::entities::{events, sessions, snapshots};
+use crate::entities::{events, sessions, snapshots, uploads};
 use crate::projection::project;
 use crate::records::{bounded, text};
 use crate::writer::{Effects, Write, WriterHandle};
@@ -140,6 +143,7 @@ impl Write for WriteEvents {
             return Err(LogError::Conflict { session, expected });
         }
         for (recorded, json) in &events {
+            check_upload(on, &recorded.event).await?;
             insert(on, session, recorded, json).await?;
             project(on, session, recorded, effects).await?;
         }
@@ -160,6 +164,20 @@ async fn last_sequence(on: &DatabaseTransaction, session: SessionId) -> Result<u
         .order_by_desc(events::Column::Sequence);
     let last: Option<i64> = query.into_tuple().one(on).await?;
     Ok(last.map_or(0, i64::unsigned_abs))
+}
+
+/// An update that is accepted must be kept, so it must be there: whoever looked at its file did so a while ago, and a
+/// file is used once.
+async fn check_upload(on: &DatabaseTransaction, event: &Event) -> Result<(), StoreError> {
+    let Event::UpdateAccepted { update, blob, .. } = event else { return Ok(()) };
+    let unused = uploads::Entity::find()
+        .filter(uploads::Column::Id.eq(update.as_str()))
+        .filter(uploads::Column::Blob.eq(blob.to_string()))
+        .filter(uploads::Column::UsedBy.is_null());
+    match unused.one(on).await? {
+        Some(_) => Ok(()),
+        None => Err(StoreError::UploadChanged { update: update.to_string() }),
+    }
 }
 
 async fn insert(

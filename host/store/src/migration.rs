@@ -1,7 +1,8 @@
 //! The schemas, one step after the other, each in a transaction.
 //!
 //! Steps are never changed once they were released, and there is no way back: a folder that a newer server has written
-//! is refused. Steps that change views end with [`rebuild`](crate::Store::rebuild).
+//! is refused. A step that changes views is followed by a
+//! [`rebuild`](crate::Store::rebuild).
 
 mod m0001_records;
 mod m0001_telemetry;

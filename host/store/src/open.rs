@@ -129,3 +129,34 @@ async fn collect_orphans(store: &Parts) -> Result<(), StoreError> {
 fn io(what: &'static str, path: &Path, error: std::io::Error) -> OpenError {
     OpenError::Io { what, path: PathBuf::from(path), error }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+    use super::*;
+
+    async fn pragma<T: sea_orm::TryGetable>(database: &DatabaseConnection, name: &str) -> T {
+        let statement = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA {name}"));
+        database.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_on_the_disk_and_readers_only_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sqlite");
+        let (full, normal) = (2_i64, 1_i64);
+        let writer = connect(&path, Access::Write).await.unwrap();
+        assert_eq!(pragma::<String>(&writer, "journal_mode").await, "wal");
+        assert_eq!(pragma::<i64>(&writer, "synchronous").await, full);
+        assert_eq!(pragma::<i64>(&writer, "foreign_keys").await, 1);
+        assert_eq!(pragma::<i64>(&writer, "busy_timeout").await, 5000);
+        let loose = connect(&folder.path().join("y.sqlite"), Access::WriteLoosely).await.unwrap();
+        assert_eq!(pragma::<i64>(&loose, "synchronous").await, normal);
+        let reader = connect(&path, Access::Read).await.unwrap();
+        assert!(reader.execute_unprepared("CREATE TABLE t (x)").await.is_err());
+        assert!(writer.execute_unprepared("CREATE TABLE t (x)").await.is_ok());
+    }
+}

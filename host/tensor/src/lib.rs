@@ -1,7 +1,7 @@
 //! Model parameters: the named tensors of a model, arithmetic on whole models, and the files they come in.
 //!
 //! A [`Parameters`] is a [`Layout`] (ordered names, dtypes and shapes) and one block of values per tensor. A block
-//! is either mapped bytes of a safetensors file or storage that Candle owns; both are read in pieces that fit the
+//! is either mapped bytes of a file or storage that Candle owns; both are read in pieces that fit the
 //! cache, widened to float64, so arithmetic never needs a copy of a model to work on. Values are immutable, and
 //! cloning a model copies none of them.
 //!

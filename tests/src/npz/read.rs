@@ -28,11 +28,13 @@ pub fn read(file: &[u8]) -> Result<Vec<Array>> {
     for _ in 0..count {
         ensure!(bytes(file, at, 4)? == b"PK\x01\x02", "no entry of the directory at {at}");
         let method = number(file, at + 10, 2)?;
-        let (kept, name_length) = (number(file, at + 20, 4)?, number(file, at + 28, 2)?);
-        let (extra, comment) = (number(file, at + 30, 2)?, number(file, at + 32, 2)?);
-        let local = number(file, at + 42, 4)?;
+        let name_length = number(file, at + 28, 2)?;
+        let (extra_length, comment) = (number(file, at + 30, 2)?, number(file, at + 32, 2)?);
         let name = std::str::from_utf8(bytes(file, at + 46, name_length)?)?;
-        at += 46 + name_length + extra + comment;
+        let extra = bytes(file, at + 46 + name_length, extra_length)?;
+        let places = [number(file, at + 24, 4)?, number(file, at + 20, 4)?, number(file, at + 42, 4)?];
+        let [_, kept, local] = wide(places, extra)?;
+        at += 46 + name_length + extra_length + comment;
 
         let begin = local + 30 + number(file, local + 26, 2)? + number(file, local + 28, 2)?;
         let kept = bytes(file, begin, kept)?;
@@ -48,6 +50,20 @@ pub fn read(file: &[u8]) -> Result<Vec<Array>> {
         arrays.push(array(name.trim_end_matches(".npy"), &npy).with_context(|| format!("array {name}"))?);
     }
     Ok(arrays)
+}
+
+/// Lengths and places that have their four bytes full stand in an extra field, in eight each (APPNOTE, section 4.5.3).
+fn wide(mut places: [usize; 3], extra: &[u8]) -> Result<[usize; 3]> {
+    let mut at = 0;
+    while at < extra.len() && number(extra, at, 2)? != 1 {
+        at += 4 + number(extra, at + 2, 2)?;
+    }
+    at += 4;
+    for place in places.iter_mut().filter(|place| **place == 0xffff_ffff) {
+        *place = number(extra, at, 8)?;
+        at += 8;
+    }
+    Ok(places)
 }
 
 fn array(name: &str, npy: &[u8]) -> Result<Array> {

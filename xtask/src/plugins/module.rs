@@ -18,6 +18,8 @@ use crate::workspace::{Guest, Workspace};
 pub(crate) fn build(workspace: &Workspace, guests: &[Guest]) -> Result<Vec<PathBuf>> {
     let mut cargo = workspace.cargo();
     cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags());
+    // Dependencies look at what the compiler lets them do, and do otherwise with this: another component, another digest.
+    cargo.env_remove("RUSTC_BOOTSTRAP");
     cargo.args(["build", "--locked", "--profile", "plugin", "--target", TARGET]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     for guest in guests {

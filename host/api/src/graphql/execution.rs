@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Data, Executor, Request, Response};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -11,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::failure::coded;
 use super::{Failure, Schema, limits};
 
-/// How long a query or mutation may take. What has been begun by then, such as writing an event, is finished.
+/// How long a query or mutation may take. What has been begun by then, such as recording an event, is finished.
 const LONGEST: Duration = Duration::from_secs(120);
 /// How many operations may go on at once in one WebSocket connection.
 const AT_ONCE: usize = 64;
@@ -34,10 +35,8 @@ impl Execution {
         Self { schema: self.schema.clone(), places: Some(Arc::new(Semaphore::new(AT_ONCE))) }
     }
 
-    async fn run(&self, mut request: Request) -> Response {
-        if let Err(failure) = limits::check(&mut request) {
-            return failure.into_response();
-        }
+    /// Answers a query or mutation that is not too large.
+    async fn answer(self, request: Request) -> Response {
         match tokio::time::timeout(LONGEST, self.schema.execute(request)).await {
             Ok(response) => coded(response),
             Err(_) => {
@@ -49,35 +48,49 @@ impl Execution {
 }
 
 impl Executor for Execution {
-    async fn execute(&self, request: Request) -> Response {
-        self.run(request).await
+    async fn execute(&self, mut request: Request) -> Response {
+        match limits::check(&mut request) {
+            Ok(()) => self.clone().answer(request).await,
+            Err(failure) => failure.into_response(),
+        }
     }
 
     fn execute_stream(&self, mut request: Request, data: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let place = match &self.places {
-            Some(places) => match Arc::clone(places).try_acquire_owned() {
-                Ok(place) => Some(place),
-                Err(_) => {
-                    let problem = format!("a connection carries {AT_ONCE} operations at once, and no more");
-                    return once(Failure::new("UNAVAILABLE", problem));
-                }
-            },
-            None => None,
+        let place = match self.places.clone().map(Semaphore::try_acquire_owned).transpose() {
+            Ok(place) => place,
+            Err(_) => {
+                let problem = format!("a connection carries {AT_ONCE} operations at once, and no more");
+                return once(Failure::new("UNAVAILABLE", problem).into_response());
+            }
         };
         if let Err(failure) = limits::check(&mut request) {
-            return once(failure);
+            return once(failure.into_response());
         }
-        let responses = self.schema.execute_stream_with_session_data(request, data.unwrap_or_default());
+        let responses = if is_subscription(&mut request) {
+            let responses = self.schema.execute_stream_with_session_data(request, data.unwrap_or_default());
+            responses.map(coded).boxed()
+        } else {
+            stream::once(self.clone().answer(request)).boxed()
+        };
         // The place is free again once the stream is dropped.
         responses
-            .map(move |response| {
+            .inspect(move |_| {
                 let _taken = &place;
-                coded(response)
             })
             .boxed()
     }
 }
 
-fn once(failure: Failure) -> BoxStream<'static, Response> {
-    stream::iter([failure.into_response()]).boxed()
+fn is_subscription(request: &mut Request) -> bool {
+    let named = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else { return false };
+    let operation = match &document.operations {
+        DocumentOperations::Single(operation) => Some(operation),
+        DocumentOperations::Multiple(operations) => named.and_then(|name| operations.get(name.as_str())),
+    };
+    operation.is_some_and(|operation| operation.node.ty == OperationType::Subscription)
+}
+
+fn once(response: Response) -> BoxStream<'static, Response> {
+    stream::iter([response]).boxed()
 }

@@ -1,5 +1,7 @@
 //! Queries over HTTP: what is refused before they are looked at, and how they are answered.
 
+use std::time::Duration;
+
 use async_graphql::{BatchRequest, BatchResponse, Executor};
 use axum::Json;
 use axum::body::Body;
@@ -12,6 +14,8 @@ use super::{Api, Failure, multipart};
 
 /// The largest query, with its variables, in bytes.
 const LARGEST: usize = 1 << 20;
+/// How long it may take to come.
+const READING: Duration = Duration::from_secs(30);
 /// How many queries may be sent at once.
 const BATCH: usize = 10;
 
@@ -43,9 +47,11 @@ pub(super) fn refused(status: StatusCode, failure: Failure) -> Response {
 
 async fn json(body: Body) -> Result<BatchRequest, Failure> {
     let invalid = |problem: String| Failure::invalid("query", problem);
-    let bytes = axum::body::to_bytes(body, LARGEST).await;
-    let bytes =
-        bytes.map_err(|error| invalid(format!("it cannot be read, or has more than {LARGEST} bytes: {error}")))?;
+    let bytes = match tokio::time::timeout(READING, axum::body::to_bytes(body, LARGEST)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(error)) => return Err(invalid(format!("it cannot be read, or has more than {LARGEST} bytes: {error}"))),
+        Err(_) => return Err(invalid(format!("it did not come within {} seconds", READING.as_secs()))),
+    };
     let queries: BatchRequest = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
     match &queries {
         BatchRequest::Batch(batch) if batch.len() > BATCH => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 
-use fedwit_federation::{Federation, StreamEnd, Submission, ValidationReport};
+use fedwit_federation::{Federation, StreamEnd, Submission, ValidationReport, lenient_json};
 use fedwit_store::{NewAttribute, NewMetric, NewTelemetry};
 use futures_util::Stream;
 use tonic::{Request, Response, Status};
@@ -192,7 +192,21 @@ impl Combiner for CombinerService {
 
 /// The task's data, as the metadata of an update have it.
 fn config_in(meta: &str) -> String {
-    let meta: Option<serde_json::Value> = serde_json::from_str(meta).ok();
+    let meta = lenient_json(meta).ok();
     let config = meta.as_ref().and_then(|meta| meta.get("config")).and_then(serde_json::Value::as_str);
     config.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_found_in_metadata_that_python_wrote() {
+        let meta = r#"{"training_metadata": {"num_examples": 1, "loss": NaN}, "config": "{\"round_id\": \"x.1\"}"}"#;
+        assert_eq!(config_in(meta), r#"{"round_id": "x.1"}"#);
+        for meta in ["", "{}", r#"{"config": {}}"#, "no json"] {
+            assert_eq!(config_in(meta), "", "{meta}");
+        }
+    }
 }

@@ -86,9 +86,7 @@ impl Download {
         }
         let path = self.file.path.clone();
         match blocking(move || self.read()).await {
-            Ok((piece, download)) => {
-                (Ok(message(&download.id, piece, proto::ModelStatus::InProgress)), Some(download))
-            }
+            Ok((piece, download)) => (Ok(message(&download.id, piece, proto::ModelStatus::InProgress)), Some(download)),
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "a model cannot be read");
                 (Err(Status::unavailable("the server failed")), None)
@@ -108,9 +106,7 @@ impl Download {
 }
 
 /// Does what waits for the disk where waiting holds up nobody.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
 }
 

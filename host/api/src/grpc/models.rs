@@ -59,10 +59,7 @@ impl ModelService for ModelsService {
         Ok(Response::new(proto::ModelResponse { data: Bytes::new(), id, status: status.into(), message }))
     }
 
-    async fn download(
-        &self,
-        request: Request<proto::ModelRequest>,
-    ) -> Result<Response<Self::DownloadStream>, Status> {
+    async fn download(&self, request: Request<proto::ModelRequest>) -> Result<Response<Self::DownloadStream>, Status> {
         let id = request.into_inner().id;
         match self.file(&id).await? {
             Some(file) => Ok(Response::new(Box::pin(self.downloads.stream(file, id).await?))),

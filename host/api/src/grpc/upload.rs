@@ -45,9 +45,9 @@ pub(super) async fn receive(
         let known = match &id {
             Some(known) if known.as_str() == told => known,
             Some(_) => return Err(Fault::refused(told, "the pieces are of different ids")),
-            None => id.insert(told.parse().map_err(|error: fedwit_domain::IdError| {
-                Fault::refused(told, &error.to_string())
-            })?),
+            None => id.insert(
+                told.parse().map_err(|error: fedwit_domain::IdError| Fault::refused(told, &error.to_string()))?,
+            ),
         };
         match piece.status() {
             proto::ModelStatus::InProgress if piece.data.is_empty() => {}

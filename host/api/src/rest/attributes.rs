@@ -3,46 +3,67 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
-use axum::routing::{get, post};
+use axum::http::StatusCode;
+use axum::routing::post;
 use axum::{Json, Router};
 use fedwit_domain::ClientId;
-use fedwit_store::{Listed, NewAttribute, Page, TelemetryFilter};
+use fedwit_store::{AttributeRow, Listed, NewAttribute, Page, TelemetryFilter};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::collection::{self, Collection, of_number};
 use super::error::{RestError, RestResult};
-use super::listing::{Filters, Listing};
+use super::filters::Filters;
+use super::json::Body;
 use super::{Rest, shapes};
 
 /// Clients that can be asked about at once.
 const MAX_CLIENTS: usize = 1000;
+/// The longest key, in bytes.
+const MAX_KEY: usize = 128;
+/// The longest value, in bytes.
+const MAX_VALUE: usize = 1024;
+
+pub(super) struct Attributes;
 
 pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/attributes", get(list).post(add))
-        .route("/attributes/list", post(list))
-        .route("/attributes/count", get(count).post(count))
-        .route("/attributes/current", post(current))
+    collection::routes::<Attributes>().route("/attributes", post(add)).route("/attributes/current", post(current))
 }
 
-async fn list(State(rest): State<Rest>, mut listing: Listing) -> RestResult<Json<Value>> {
-    let filter = known(&mut listing.filters);
-    listing.answer(async |page| fetch(&rest, &filter, page).await).await
+impl Collection for Attributes {
+    const PATH: &'static str = "attributes";
+    type Filter = TelemetryFilter;
+
+    fn filter(filters: &mut Filters) -> TelemetryFilter {
+        TelemetryFilter {
+            client: filters.take("sender.client_id"),
+            key: filters.take("key"),
+            ..TelemetryFilter::default()
+        }
+    }
+
+    async fn list(rest: &Rest, filter: TelemetryFilter, page: Page) -> RestResult<Listed<Value>> {
+        let Listed { rows, total } = rest.federation.store().attributes(&filter, page).await?;
+        Ok(Listed { rows: rows.iter().map(shape).collect(), total })
+    }
+
+    async fn one(rest: &Rest, id: &str) -> RestResult<Option<Value>> {
+        let Some(page) = of_number(id) else { return Ok(None) };
+        let rows = rest.federation.store().attributes(&TelemetryFilter::default(), page).await?.rows;
+        Ok(rows.iter().find(|row| row.number.to_string() == id).map(shape))
+    }
 }
 
-async fn count(State(rest): State<Rest>, mut listing: Listing) -> RestResult<Json<Value>> {
-    let filter = known(&mut listing.filters);
-    listing.count(async |page| fetch(&rest, &filter, page).await).await
-}
-
-fn known(filters: &mut Filters) -> TelemetryFilter {
-    TelemetryFilter { client: filters.take("sender.client_id"), key: filters.take("key"), ..TelemetryFilter::default() }
-}
-
-async fn fetch(rest: &Rest, filter: &TelemetryFilter, page: Page) -> RestResult<Listed<Value>> {
-    let Listed { rows, total } = rest.federation.store().attributes(filter, page).await?;
-    Ok(Listed { rows: rows.iter().map(shapes::attribute).collect(), total })
+fn shape(row: &AttributeRow) -> Value {
+    json!({
+        "attribute_id": row.number.to_string(),
+        "id": row.number.to_string(),
+        "key": row.key,
+        "value": row.value,
+        "timestamp": shapes::iso(row.at),
+        "sender": shapes::client(&row.client),
+        "committed_at": shapes::date(row.at),
+    })
 }
 
 #[derive(Deserialize)]
@@ -51,13 +72,13 @@ struct Current {
 }
 
 /// The latest attributes of clients, by client.
-async fn current(State(rest): State<Rest>, body: Result<Json<Current>, JsonRejection>) -> RestResult<Json<Value>> {
-    let Json(Current { client_ids }) = body?;
-    if client_ids.len() > MAX_CLIENTS {
-        return Err(RestError::bad_request(format!("client_ids: more than {MAX_CLIENTS} clients")));
+async fn current(State(rest): State<Rest>, Body(Current { client_ids }): Body<Current>) -> RestResult<Json<Value>> {
+    if !(1..=MAX_CLIENTS).contains(&client_ids.len()) {
+        return Err(RestError::bad_request(format!("client_ids: there are not 1 to {MAX_CLIENTS} of them")));
     }
     let clients: Vec<ClientId> = client_ids.iter().map(|id| id.parse()).collect::<Result<_, _>>()?;
-    let mut attributes: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let mut attributes: BTreeMap<String, BTreeMap<String, String>> =
+        clients.iter().map(|client| (client.to_string(), BTreeMap::new())).collect();
     for row in rest.federation.store().current_attributes(&clients).await? {
         attributes.entry(row.client.to_string()).or_default().insert(row.key, row.value);
     }
@@ -76,13 +97,46 @@ struct Sender {
     client_id: String,
 }
 
-async fn add(State(rest): State<Rest>, body: Result<Json<Add>, JsonRejection>) -> RestResult<Json<Value>> {
-    let Json(Add { key, value, sender }) = body?;
-    if key.is_empty() || key.len() > 128 || value.len() > 1024 {
-        return Err(RestError::bad_request("a key has 1 to 128 bytes, and a value at most 1024"));
+/// Notes an attribute in a client's place.
+async fn add(State(rest): State<Rest>, Body(add): Body<Add>) -> RestResult<(StatusCode, Json<Value>)> {
+    let attribute = add.checked(rest.federation.now())?;
+    let added = json!({
+        "key": attribute.key,
+        "value": attribute.value,
+        "timestamp": shapes::iso(attribute.at),
+        "sender": shapes::client(&attribute.client),
+    });
+    rest.federation.store().note_attributes(vec![attribute]);
+    Ok((StatusCode::CREATED, Json(added)))
+}
+
+impl Add {
+    fn checked(self, at: fedwit_domain::Timestamp) -> RestResult<NewAttribute> {
+        let Self { key, value, sender } = self;
+        if !(1..=MAX_KEY).contains(&key.len()) || value.len() > MAX_VALUE {
+            let message = format!("a key has 1 to {MAX_KEY} bytes, and a value at most {MAX_VALUE}");
+            return Err(RestError::bad_request(message));
+        }
+        Ok(NewAttribute { client: sender.client_id.parse()?, key, value, at })
     }
-    let client: ClientId = sender.client_id.parse()?;
-    let at = rest.federation.now();
-    rest.federation.store().note_attributes(vec![NewAttribute { client, key: key.clone(), value: value.clone(), at }]);
-    Ok(Json(json!({ "message": "Attribute added", "key": key, "value": value })))
+}
+
+#[cfg(test)]
+mod tests {
+    use fedwit_domain::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn attributes_are_bounded() {
+        let add = |key: &str, value: String, client_id: &str| {
+            let sender = Sender { client_id: client_id.to_owned() };
+            Add { key: key.to_owned(), value, sender }.checked(Timestamp(1)).is_ok()
+        };
+        assert!(add("charging", "true".to_owned(), "c"));
+        assert!(!add("", "true".to_owned(), "c"));
+        assert!(!add(&"k".repeat(MAX_KEY + 1), String::new(), "c"));
+        assert!(!add("k", "v".repeat(MAX_VALUE + 1), "c"));
+        assert!(!add("k", String::new(), ""));
+    }
 }

@@ -25,11 +25,7 @@ pub(super) trait Collection: 'static {
     fn filter(filters: &mut Filters) -> Self::Filter;
 
     /// A page of it.
-    fn list(
-        rest: &Rest,
-        filter: Self::Filter,
-        page: Page,
-    ) -> impl Future<Output = RestResult<Listed<Value>>> + Send;
+    fn list(rest: &Rest, filter: Self::Filter, page: Page) -> impl Future<Output = RestResult<Listed<Value>>> + Send;
 
     /// One of it.
     fn one(rest: &Rest, id: &str) -> impl Future<Output = RestResult<Option<Value>>> + Send;

@@ -35,10 +35,7 @@ struct Helper {
     helper: String,
 }
 
-async fn set(
-    State(rest): State<Rest>,
-    Body(Helper { helper }): Body<Helper>,
-) -> RestResult<Json<serde_json::Value>> {
+async fn set(State(rest): State<Rest>, Body(Helper { helper }): Body<Helper>) -> RestResult<Json<serde_json::Value>> {
     rest.federation.store().set_helper(shapes::format(&helper)?).await?;
     Ok(message("Active helper set"))
 }

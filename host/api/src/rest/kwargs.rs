@@ -23,7 +23,12 @@ pub(super) fn aggregator(name: &str, kwargs: &Value) -> RestResult<(String, Map<
     let optimiser = match given.get("serveropt") {
         None => "adam",
         Some(Value::String(optimiser)) => optimiser.as_str(),
-        Some(other) => return Err(RestError::bad_request(format!("aggregator_kwargs: serveropt {:.80} is no text", other.to_string()))),
+        Some(other) => {
+            return Err(RestError::bad_request(format!(
+                "aggregator_kwargs: serveropt {:.80} is no text",
+                other.to_string()
+            )));
+        }
     };
     let plugin = match optimiser {
         "adam" => "fedadam",

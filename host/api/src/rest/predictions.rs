@@ -1,48 +1,65 @@
 //! `predictions`: what clients predicted with models.
 
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
-use axum::routing::{get, post};
+use axum::routing::post;
 use axum::{Json, Router};
 use fedwit_domain::{ModelId, PredictionId};
-use fedwit_store::{Listed, ModelFilter, Page, PredictionFilter};
+use fedwit_store::{Listed, ModelFilter, Page, PredictionFilter, PredictionRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::collection::{self, Collection, of_number};
 use super::error::{RestError, RestResult};
-use super::listing::{Filters, Listing};
+use super::filters::Filters;
+use super::json::Body;
 use super::{Rest, shapes};
 
+pub(super) struct Predictions;
+
 pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/predictions", get(list))
-        .route("/predictions/list", post(list))
-        .route("/predictions/count", get(count).post(count))
-        .route("/predictions/start", post(start))
+    collection::routes::<Predictions>().route("/predictions/start", post(start))
 }
 
-async fn list(State(rest): State<Rest>, mut listing: Listing) -> RestResult<Json<Value>> {
-    let filter = known(&mut listing.filters);
-    listing.answer(async |page| fetch(&rest, &filter, page).await).await
-}
+impl Collection for Predictions {
+    const PATH: &'static str = "predictions";
+    type Filter = PredictionFilter;
 
-async fn count(State(rest): State<Rest>, mut listing: Listing) -> RestResult<Json<Value>> {
-    let filter = known(&mut listing.filters);
-    listing.count(async |page| fetch(&rest, &filter, page).await).await
-}
+    fn filter(filters: &mut Filters) -> PredictionFilter {
+        PredictionFilter {
+            prediction: filters.take("prediction_id"),
+            model: filters.take("model_id"),
+            client: filters.take("sender.client_id"),
+            ..PredictionFilter::default()
+        }
+    }
 
-fn known(filters: &mut Filters) -> PredictionFilter {
-    PredictionFilter {
-        prediction: filters.take("prediction_id"),
-        model: filters.take("model_id"),
-        client: filters.take("sender.client_id"),
-        ..PredictionFilter::default()
+    async fn list(rest: &Rest, filter: PredictionFilter, page: Page) -> RestResult<Listed<Value>> {
+        let Listed { rows, total } = rest.federation.store().predictions(&filter, page).await?;
+        let combiner = &rest.settings.combiner_name;
+        Ok(Listed { rows: rows.iter().map(|row| shape(row, combiner)).collect(), total })
+    }
+
+    async fn one(rest: &Rest, id: &str) -> RestResult<Option<Value>> {
+        let Some(page) = of_number(id) else { return Ok(None) };
+        let rows = rest.federation.store().predictions(&PredictionFilter::default(), page).await?.rows;
+        let row = rows.iter().find(|row| row.number.to_string() == id);
+        Ok(row.map(|row| shape(row, &rest.settings.combiner_name)))
     }
 }
 
-async fn fetch(rest: &Rest, filter: &PredictionFilter, page: Page) -> RestResult<Listed<Value>> {
-    let Listed { rows, total } = rest.federation.store().predictions(filter, page).await?;
-    Ok(Listed { rows: rows.iter().map(|row| shapes::prediction(row, &rest.settings.combiner_name)).collect(), total })
+fn shape(row: &PredictionRow, combiner: &str) -> Value {
+    json!({
+        "id": row.number.to_string(),
+        "prediction_id": row.prediction,
+        "model_id": row.model,
+        "data": shapes::text(&row.data),
+        "correlation_id": row.prediction,
+        "timestamp": shapes::iso(row.at),
+        "meta": "",
+        "sender": shapes::client(&row.client),
+        "receiver": shapes::combiner(combiner),
+        "committed_at": shapes::date(row.at),
+    })
 }
 
 #[derive(Deserialize)]
@@ -51,17 +68,20 @@ struct Start {
     model_id: Option<String>,
 }
 
-/// Asks all clients that are there to predict with a model; the latest one if none is named.
-async fn start(State(rest): State<Rest>, body: Result<Json<Start>, JsonRejection>) -> RestResult<Json<Value>> {
-    let Json(Start { prediction_id, model_id }) = body?;
+/// Asks all clients that are there to predict with a model; with the latest if none is named.
+async fn start(
+    State(rest): State<Rest>,
+    Body(Start { prediction_id, model_id }): Body<Start>,
+) -> RestResult<Json<Value>> {
     let prediction: Option<PredictionId> = prediction_id.map(|id| id.parse()).transpose()?;
     let model: ModelId = match model_id {
         Some(id) => id.parse()?,
         None => {
             let latest = rest.federation.store().models(&ModelFilter::default(), Page::last(1)).await?.rows.pop();
-            latest.ok_or_else(|| RestError::bad_request("there is no model yet"))?.id
+            latest.ok_or_else(|| RestError::bad_request("No models available"))?.id
         }
     };
     let prediction = rest.federation.start_predictions(prediction, model, Vec::new()).await?;
-    Ok(Json(json!({ "message": "Prediction started", "prediction_id": prediction, "model_id": model })))
+    let message = "Prediction session started";
+    Ok(Json(json!({ "message": message, "prediction_id": prediction, "model_id": model })))
 }

@@ -142,7 +142,10 @@ mod tests {
     fn either_preference_counts_and_a_bad_id_is_refused() {
         let add = read(json!({"preferred_combiner": "a", "combiner_preferred": "b"}));
         assert_eq!(add.registration(None).unwrap().combiner_preferred.as_deref(), Some("b"));
-        assert_eq!(read(json!({"preferred_combiner": "a"})).registration(None).unwrap().combiner_preferred.unwrap(), "a");
+        assert_eq!(
+            read(json!({"preferred_combiner": "a"})).registration(None).unwrap().combiner_preferred.unwrap(),
+            "a"
+        );
         for bad in [json!({"client_id": "../c"}), json!({"package": "both"})] {
             assert_eq!(read(bad).registration(None).unwrap_err().told().0, 400);
         }

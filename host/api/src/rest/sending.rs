@@ -18,12 +18,7 @@ use super::error::RestResult;
 const PIECE: usize = 256 << 10;
 
 /// A file as an answer. What keeps it in its place is held until it has been sent.
-pub(super) async fn file(
-    path: &Path,
-    size_bytes: u64,
-    name: &str,
-    kept: impl Send + 'static,
-) -> RestResult<Response> {
+pub(super) async fn file(path: &Path, size_bytes: u64, name: &str, kept: impl Send + 'static) -> RestResult<Response> {
     let internal = |error: io::Error| FederationError::Internal(format!("{}: {error}", path.display()));
     let open = File::open(path).await.map_err(internal)?;
     let headers = [

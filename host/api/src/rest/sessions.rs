@@ -1,57 +1,115 @@
-//! `sessions`, `rounds` and `runs`.
+//! `sessions`: made, started, watched and ended.
 
-use axum::extract::rejection::JsonRejection;
+mod config;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{patch, post};
 use axum::{Json, Router};
 use fedwit_domain::{ClientId, ModelId, SessionConfig, SessionId, Start};
 use fedwit_federation::NewSessionRequest;
-use fedwit_store::{Listed, Page, SessionFilter};
+use fedwit_store::{Listed, Page, SessionFilter, SessionRow};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use self::config::Settings;
+use super::collection::{self, Collection};
 use super::error::{RestError, RestResult};
-use super::listing::{Filters, Listing};
-use super::{Rest, kwargs, message, shapes};
+use super::filters::Filters;
+use super::json::Body;
+use super::{Rest, message, shapes};
+
+/// Rounds that are run if nothing is said: as many as FEDn's tools ask for then.
+const ROUNDS: u32 = 5;
+
+pub(super) struct Sessions;
 
 pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/sessions", get(list).post(create))
-        .route("/sessions/list", post(list))
-        .route("/sessions/count", get(count).post(count))
+    collection::routes::<Sessions>()
+        .route("/sessions", post(create))
         .route("/sessions/start", post(start))
         .route("/sessions/start_splitlearning_session", post(split_learning))
-        .route("/sessions/{id}", get(one).patch(change).put(change))
+        .route("/sessions/{id}", patch(change).put(change))
 }
 
-async fn list(State(rest): State<Rest>, mut listing: Listing) -> RestResult<Json<Value>> {
-    let filter = known(&mut listing.filters);
-    listing.answer(async |page| fetch(&rest, &filter, page).await).await
+impl Collection for Sessions {
+    const PATH: &'static str = "sessions";
+    type Filter = SessionFilter;
+
+    fn filter(filters: &mut Filters) -> SessionFilter {
+        SessionFilter {
+            id: filters.take("session_id"),
+            name: filters.take("name"),
+            seed_model: filters.take("seed_model_id"),
+            ..SessionFilter::default()
+        }
+    }
+
+    async fn list(rest: &Rest, filter: SessionFilter, page: Page) -> RestResult<Listed<Value>> {
+        let Listed { rows, total } = rest.federation.store().sessions(&filter, page).await?;
+        Ok(Listed { rows: rows.iter().map(shape).collect(), total })
+    }
+
+    async fn one(rest: &Rest, id: &str) -> RestResult<Option<Value>> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        Ok(rest.federation.store().session(id).await?.as_ref().map(shape))
+    }
 }
 
-async fn count(State(rest): State<Rest>, mut listing: Listing) -> RestResult<Json<Value>> {
-    let filter = known(&mut listing.filters);
-    listing.count(async |page| fetch(&rest, &filter, page).await).await
+/// A session's status in FEDn's words. What FEDn has no word for keeps ours.
+fn status(row: &SessionRow) -> &str {
+    match row.status.as_str() {
+        "created" => "Created",
+        "running" | "pausing" => "Started",
+        "paused" => "Paused",
+        "finished" => "Finished",
+        "stopped" => "Terminated",
+        "failed" => "Failed",
+        other => other,
+    }
 }
 
-fn known(filters: &mut Filters) -> SessionFilter {
-    SessionFilter { id: filters.take("session_id"), name: filters.take("name"), ..SessionFilter::default() }
+fn shape(row: &SessionRow) -> Value {
+    json!({
+        "session_id": row.id,
+        "id": row.id,
+        "name": row.name,
+        "status": status(row),
+        "reason": row.reason,
+        "code": row.code,
+        "seed_model_id": row.seed_model,
+        "model_id": row.model,
+        "best_model_id": row.best_model,
+        "session_config": config_shape(row),
+        "committed_at": shapes::date(row.created_at),
+        "updated_at": shapes::date(row.updated_at),
+    })
 }
 
-async fn fetch(rest: &Rest, filter: &SessionFilter, page: Page) -> RestResult<Listed<Value>> {
-    let Listed { rows, total } = rest.federation.store().sessions(filter, page).await?;
-    Ok(Listed { rows: rows.iter().map(shapes::session).collect(), total })
+/// How a session is run, as FEDn shows it.
+pub(super) fn config_shape(row: &SessionRow) -> Value {
+    let SessionRow { config, .. } = row;
+    json!({
+        "aggregator": config.aggregator,
+        "aggregator_kwargs": config.aggregator_config,
+        "round_timeout": config.round_timeout_s,
+        "buffer_size": -1,
+        "rounds": row.rounds_until,
+        "delete_models_storage": !config.keep_updates,
+        "clients_required": config.clients_required,
+        "requested_clients": config.clients_requested,
+        "validate": config.validate,
+        "helper_type": config.model_format.helper(),
+        "model_id": row.seed_model,
+        "session_id": row.id,
+        "client_settings": config.client_settings,
+        "server_functions": null,
+    })
 }
 
 async fn show(rest: &Rest, id: SessionId) -> RestResult<Json<Value>> {
     let row = rest.federation.store().session(id).await?;
-    Ok(Json(shapes::session(&row.ok_or_else(|| RestError::not_found(&id.to_string()))?)))
-}
-
-async fn one(State(rest): State<Rest>, Path(id): Path<String>) -> RestResult<Json<Value>> {
-    show(&rest, id.parse().map_err(|_| RestError::not_found(&id))?).await
+    row.map(|row| Json(shape(&row))).ok_or_else(|| RestError::not_found(&id.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -61,76 +119,25 @@ struct Create {
     session_config: Option<Value>,
 }
 
-/// FEDn's settings. Those that it has and does not use are read over, and those that cannot be had are refused.
-#[derive(Deserialize)]
-struct Settings {
-    aggregator: Option<String>,
-    #[serde(default)]
-    aggregator_kwargs: Value,
-    round_timeout: Option<u32>,
-    buffer_size: Option<i64>,
-    delete_models_storage: Option<bool>,
-    clients_required: Option<u32>,
-    validate: Option<bool>,
-    helper_type: Option<String>,
-    model_id: Option<String>,
-    #[serde(default)]
-    server_functions: Value,
-    client_settings: Option<serde_json::Map<String, Value>>,
-}
-
-async fn create(State(rest): State<Rest>, body: Result<Json<Create>, JsonRejection>) -> RestResult<Response> {
-    let Json(Create { name, seed_model_id, session_config }) = body?;
+async fn create(
+    State(rest): State<Rest>,
+    Body(Create { name, seed_model_id, session_config }): Body<Create>,
+) -> RestResult<(StatusCode, Json<Value>)> {
     let settings = session_config.ok_or_else(|| RestError::bad_request("session_config is missing"))?;
-    let settings: Settings =
-        serde_json::from_value(settings).map_err(|error| RestError::bad_request(format!("session_config: {error}")))?;
-    let seed = seed_model_id.or(settings.model_id.clone());
-    let seed = seed.ok_or_else(|| RestError::bad_request("seed_model_id is missing"))?;
-    let seed_model: ModelId = seed.parse()?;
-    let config = config(&rest, settings)?;
+    let settings = Settings::read(settings)?;
+    // FEDn's command line names the model in the settings alone.
+    let seed = seed_model_id.or_else(|| settings.model_id.clone());
+    let seed_model: ModelId = seed.ok_or_else(|| RestError::bad_request("seed_model_id is missing"))?.parse()?;
+    let grace = rest.settings.reconnect_grace.as_secs();
+    let mut config = settings.config()?;
+    config.reconnect_grace_s = u32::try_from(grace).unwrap_or(SessionConfig::default().reconnect_grace_s);
     let id = rest.federation.create_session(NewSessionRequest { name, seed_model, config }).await?;
-    Ok((StatusCode::CREATED, show(&rest, id).await?).into_response())
-}
-
-fn config(rest: &Rest, settings: Settings) -> RestResult<SessionConfig> {
-    let default = SessionConfig::default();
-    if settings
-        .server_functions
-        .as_str()
-        .map_or(!settings.server_functions.is_null(), |code| !matches!(code, "" | "None"))
-    {
-        return Err(RestError::bad_request(
-            "server_functions: this server runs no Python. Write an aggregator plugin, in Python if you like, install \
-             it, and name it in `aggregator`",
-        ));
-    }
-    if let Some(buffer) = settings.buffer_size.filter(|buffer| *buffer > 0) {
-        return Err(RestError::bad_request(format!(
-            "buffer_size: {buffer} is not available: a round ends with the updates of all clients that were asked, or at \
-             its timeout. Use -1"
-        )));
-    }
-    let aggregator = settings.aggregator.unwrap_or(default.aggregator.clone());
-    let (aggregator, aggregator_config) = kwargs::aggregator(&aggregator, &settings.aggregator_kwargs)?;
-    let helper = settings.helper_type.filter(|helper| !helper.is_empty());
-    let grace = u32::try_from(rest.settings.reconnect_grace.as_secs()).unwrap_or(default.reconnect_grace_s);
-    Ok(SessionConfig {
-        aggregator,
-        aggregator_config,
-        clients_required: settings.clients_required.unwrap_or(default.clients_required),
-        round_timeout_s: settings.round_timeout.unwrap_or(default.round_timeout_s),
-        reconnect_grace_s: grace,
-        validate: settings.validate.unwrap_or(default.validate),
-        keep_updates: !settings.delete_models_storage.unwrap_or(true),
-        model_format: helper.as_deref().map(shapes::format).transpose()?.unwrap_or(default.model_format),
-        client_settings: settings.client_settings.unwrap_or_default(),
-        ..default
-    })
+    Ok((StatusCode::CREATED, show(&rest, id).await?))
 }
 
 #[derive(Deserialize)]
 struct StartRounds {
-    session_id: String,
+    session_id: Option<String>,
     rounds: Option<u32>,
     round_timeout: Option<u32>,
     model_name_prefix: Option<String>,
@@ -138,34 +145,37 @@ struct StartRounds {
     client_ids: Value,
 }
 
-async fn start(State(rest): State<Rest>, body: Result<Json<StartRounds>, JsonRejection>) -> RestResult<Json<Value>> {
-    let Json(wanted) = body?;
-    let id: SessionId =
-        wanted.session_id.parse().map_err(|_| RestError::bad_request("Session with specified ID does not exist"))?;
+async fn start(State(rest): State<Rest>, Body(wanted): Body<StartRounds>) -> RestResult<Json<Value>> {
+    let id = wanted.session_id.ok_or_else(|| RestError::bad_request("Session ID is required"))?;
+    let id: Option<SessionId> = id.parse().ok();
+    let row = match id {
+        Some(id) => rest.federation.store().session(id).await?,
+        None => None,
+    };
+    let row = row.ok_or_else(|| RestError::bad_request("Session with specified ID does not exist"))?;
     let start = Start {
-        rounds: wanted.rounds.unwrap_or(5),
+        rounds: wanted.rounds.unwrap_or(ROUNDS),
         clients: client_ids(&wanted.client_ids)?,
         model_name_prefix: wanted.model_name_prefix.filter(|prefix| !prefix.is_empty()),
         round_timeout_s: wanted.round_timeout,
     };
-    rest.federation.start_session_now(id, start).await?;
+    rest.federation.start_session_now(row.id, start).await?;
     Ok(message("Session started"))
 }
 
 /// A list, or ids with commas between them.
 fn client_ids(told: &Value) -> RestResult<Vec<ClientId>> {
+    let bad = |told: &Value| RestError::bad_request(format!("client_ids: {:.80} names no clients", told.to_string()));
     let texts: Vec<&str> = match told {
-        Value::Null => Vec::new(),
+        Value::Null => return Ok(Vec::new()),
         Value::String(text) => text.split(',').map(str::trim).filter(|id| !id.is_empty()).collect(),
-        Value::Array(ids) => {
-            let text = |id: &'_ Value| -> RestResult<()> {
-                id.as_str().map(drop).ok_or_else(|| RestError::bad_request(format!("client_ids: {id} is no text")))
-            };
-            ids.iter().try_for_each(text)?;
-            ids.iter().filter_map(Value::as_str).collect()
-        }
-        other => return Err(RestError::bad_request(format!("client_ids: {other} is no list"))),
+        Value::Array(ids) => ids.iter().map(|id| id.as_str().ok_or_else(|| bad(id))).collect::<Result<_, _>>()?,
+        other => return Err(bad(other)),
     };
+    // Nobody is not everybody.
+    if texts.is_empty() {
+        return Err(bad(told));
+    }
     Ok(texts.into_iter().map(str::parse).collect::<Result<_, _>>()?)
 }
 
@@ -178,9 +188,8 @@ struct Change {
 async fn change(
     State(rest): State<Rest>,
     Path(id): Path<String>,
-    body: Result<Json<Change>, JsonRejection>,
+    Body(Change { status }): Body<Change>,
 ) -> RestResult<Json<Value>> {
-    let Json(Change { status }) = body?;
     let session: SessionId = id.parse().map_err(|_| RestError::not_found(&id))?;
     let federation = &rest.federation;
     match status.as_deref().map(str::to_ascii_lowercase).as_deref() {
@@ -198,4 +207,22 @@ async fn change(
 
 async fn split_learning() -> RestError {
     RestError::bad_request("split learning is not available on this server")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+
+    #[test]
+    fn clients_are_named_in_a_list_or_a_text() {
+        let ids = |told: Value| client_ids(&told).map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(ids(json!("a, b,")).unwrap(), ["a", "b"]);
+        assert_eq!(ids(json!(["a", "b"])).unwrap(), ["a", "b"]);
+        assert!(ids(Value::Null).unwrap().is_empty());
+        for bad in [json!(""), json!(","), json!([]), json!([1]), json!(1), json!("a b"), json!(["../a"])] {
+            assert_eq!(ids(bad.clone()).unwrap_err().told().0, 400, "{bad}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// Says where it is no JSON even so.
-pub(crate) fn lenient_json(text: &str) -> Result<Value, serde_json::Error> {
+pub fn lenient_json(text: &str) -> Result<Value, serde_json::Error> {
     serde_json::from_str(text).or_else(|error| match without_non_finite(text) {
         Some(text) => serde_json::from_str(&text),
         None => Err(error),

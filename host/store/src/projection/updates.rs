@@ -1,7 +1,7 @@
 //! Model updates: who took part, and what did not count.
 
 use fedwit_domain::{AttemptNumber, ClientId, Digest, Metrics, RoundNumber, UpdateId, UpdateRefusal};
-use sea_orm::sea_query::{Expr, Func, OnConflict};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{Context, to_json};
@@ -34,30 +34,14 @@ impl Context<'_> {
         };
         participations::Entity::update_many().set(change).filter(self.of(part)).exec(self.on).await?;
         self.counts(part.0, 1, bounded(examples)).await?;
-        self.use_upload(part.2, update, (blob, size_bytes)).await
+        self.use_upload(update).await
     }
 
-    /// The upload is used, and the participation keeps its file from here on. One that is used already stays its first
-    /// user's.
-    async fn use_upload(
-        &self,
-        client: &ClientId,
-        update: &UpdateId,
-        (blob, size_bytes): (Digest, u64),
-    ) -> Result<(), StoreError> {
+    /// The upload is used, and the participation keeps its file from here on.
+    async fn use_upload(&self, update: &UpdateId) -> Result<(), StoreError> {
         use uploads::{ActiveModel, Column, Entity};
-        let row = ActiveModel {
-            id: Set(update.to_string()),
-            client: Set(Some(client.to_string())),
-            blob: Set(blob.to_string()),
-            size_bytes: Set(bounded(size_bytes)),
-            used_by: Set(Some(self.id())),
-            at: Set(self.now()),
-            ..Default::default()
-        };
-        let user = Func::coalesce([Expr::col((Entity, Column::UsedBy)), Expr::value(self.id())]);
-        let mark = OnConflict::column(Column::Id).value(Column::UsedBy, Expr::expr(user)).to_owned();
-        Entity::insert(row).on_conflict(mark).exec_without_returning(self.on).await?;
+        let change = ActiveModel { used_by: Set(Some(self.id())), ..Default::default() };
+        Entity::update_many().set(change).filter(Column::Id.eq(update.as_str())).exec(self.on).await?;
         Ok(())
     }
 

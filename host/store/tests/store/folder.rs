@@ -58,15 +58,6 @@ async fn what_cannot_be_a_folder_is_said() {
     assert!(matches!(error, Some(OpenError::Io { .. })), "{error:?}");
 }
 
-#[tokio::test]
-async fn the_database_syncs_every_commit() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
-    store.set_helper(ModelFormat::Npz).await.unwrap();
-    let wal = folder.path().join("fedwit.sqlite-wal");
-    assert!(wal.metadata().unwrap().len() > 0, "it is written ahead");
-}
-
 #[test]
 fn what_was_not_finished_is_gone_after_a_crash_and_what_was_is_not() {
     let folder = tempfile::tempdir().unwrap();
