@@ -17,7 +17,7 @@ use fedwit_tests::npz;
 use fedwit_tests::server::Server;
 use serde_json::json;
 
-use hostile::clients::hostile;
+use hostile::clients::{Accomplices, hostile};
 use hostile::files;
 
 const ROUNDS: u64 = 2;
@@ -29,7 +29,7 @@ const LONG: Duration = Duration::from_secs(120);
 const ROOM: u64 = 48 << 20;
 
 /// Honest clients: their names, steps and examples.
-const HONEST: [(&str, f32, u64); 3] = [("honest-a", 0.25, 10), ("honest-b", 0.5, 20), ("honest-c", -1.0, 30)];
+const HONEST: [(&str, f32, u64); 3] = [("honest", 0.25, 10), ("last", 0.5, 20), ("victim", -1.0, 30)];
 
 /// What the honest clients' steps come to, and those of the hostile ones that are also honest.
 fn mean_step(also_honest: &[(f32, u64)]) -> f64 {
@@ -46,11 +46,18 @@ async fn each_is_refused_with_its_reason_and_carries_no_weight() -> Result<()> {
     let api = server.api();
     let seed = api.add_seed(files::honest()?).await?;
 
-    let hostile = hostile()?;
-    let mut clients: Vec<(String, Options)> = HONEST
-        .iter()
-        .map(|(id, step, examples)| ((*id).to_owned(), Options::new(Step { step: *step, examples: *examples })))
-        .collect();
+    let accomplices = Accomplices::default();
+    let hostile = hostile(&accomplices)?;
+    let honest = HONEST.map(|(id, step, examples)| {
+        let step = Step { step, examples };
+        let options = match id {
+            "last" => accomplices.last(step),
+            "victim" => accomplices.victim(step),
+            _ => Options::new(step),
+        };
+        (id.to_owned(), options)
+    });
+    let mut clients = Vec::from(honest);
     clients.extend(hostile.iter().map(|hostile| (hostile.id.to_owned(), hostile.options())));
     let asked = clients.len();
     let clients = start_all(server.address(), clients).await?;

@@ -44,7 +44,7 @@ pub(crate) async fn project(
             context.clients_awaited(*round, *attempt, *online, *until).await?;
         }
         Event::AttemptOpened { round, attempt, base, asked, deadline, plugin } => {
-            context.attempt_opened(*round, *attempt, *base, asked, *deadline, plugin).await?;
+            context.attempt_opened(*round, *attempt, *base, asked, *deadline, plugin, effects).await?;
         }
         Event::UpdateAccepted { round, attempt, client, update, blob, size_bytes, examples, metrics } => {
             let part = (*round, *attempt, client);

@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fedwit_tests::load::{Answer, Behaviour, Options, Step, Task};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
-use uuid::Uuid;
+use tokio::sync::{Mutex, Notify};
 
 use super::files;
 
@@ -34,11 +33,30 @@ impl Hostile {
     }
 }
 
+/// What honest and hostile clients have to do with each other.
+#[derive(Default)]
+pub(crate) struct Accomplices {
+    duplicated: Arc<Notify>,
+    stolen: Arc<Stolen>,
+}
+
+impl Accomplices {
+    /// An honest client, whose round is open until a second update was refused.
+    pub(crate) fn last(&self, step: Step) -> Options {
+        Options::new(Last { duplicated: Arc::clone(&self.duplicated), step })
+    }
+
+    /// An honest client, whose update somebody else says is its own.
+    pub(crate) fn victim(&self, step: Step) -> Options {
+        Options::new(Victim { stolen: Arc::clone(&self.stolen), step })
+    }
+}
+
 const TENSORS: &[&str] = &["UPDATE_TENSORS"];
 const EXAMPLES: &[&str] = &["UPDATE_EXAMPLES", "UPDATE_METADATA"];
 
 /// All of them.
-pub(crate) fn hostile() -> Result<Vec<Hostile>> {
+pub(crate) fn hostile(accomplices: &Accomplices) -> Result<Vec<Hostile>> {
     let mut all = vec![
         file("nan", files::not_finite(f32::NAN)?, "finite"),
         file("infinity", files::not_finite(f32::NEG_INFINITY)?, "finite"),
@@ -66,13 +84,12 @@ pub(crate) fn hostile() -> Result<Vec<Hostile>> {
         written("infinite-examples", r#"{"training_metadata": {"num_examples": Infinity}, "config": CONFIG}"#, ""),
         written("no-metadata", r#"{"config": CONFIG}"#, ""),
     ];
-    let stolen = Stolen::default();
     all.extend([
         Hostile {
             codes: &["UPDATE_DUPLICATE"],
             reason: "second",
             also_honest: Some((Duplicate::STEP, Duplicate::EXAMPLES)),
-            ..own("duplicate", Duplicate)
+            ..own("duplicate", Duplicate(Arc::clone(&accomplices.duplicated)))
         },
         Hostile {
             codes: &["UPDATE_LATE"],
@@ -84,7 +101,7 @@ pub(crate) fn hostile() -> Result<Vec<Hostile>> {
         Hostile {
             codes: &["UPDATE_OF_ANOTHER_CLIENT"],
             reason: "another client",
-            ..own("thief", Thief(stolen.clone()))
+            ..own("thief", Thief(Arc::clone(&accomplices.stolen)))
         },
         Hostile { codes: &["UPDATE_WITHOUT_FILE"], reason: "no file", ..own("nothing-uploaded", NothingUploaded) },
         Hostile {
@@ -93,14 +110,6 @@ pub(crate) fn hostile() -> Result<Vec<Hostile>> {
             ..own("path-in-id", PathInId)
         },
     ]);
-    // Whose update the thief takes: it waits with its own until that has happened.
-    let victim = Victim(stolen);
-    all.push(Hostile {
-        codes: &["UPDATE_DUPLICATE"],
-        reason: "second",
-        also_honest: Some((Victim::STEP, Victim::EXAMPLES)),
-        ..own("victim", victim)
-    });
     Ok(all)
 }
 
@@ -155,7 +164,7 @@ impl Behaviour for Written {
 }
 
 /// Sends a second update, with all the weight in the world.
-struct Duplicate;
+struct Duplicate(Arc<Notify>);
 
 impl Duplicate {
     const STEP: f32 = 0.125;
@@ -167,6 +176,27 @@ impl Behaviour for Duplicate {
     async fn train(&self, task: &Task, model: &Bytes) -> Result<Vec<Answer>> {
         let first = Answer::honest(task, Step::file(model, Self::STEP)?, Self::EXAMPLES);
         Ok(vec![first, Answer::honest(task, Step::file(model, 100.0)?, 1_000_000)])
+    }
+
+    async fn answered(&self, _task: &Task, text: &str) -> u32 {
+        if text.starts_with("refused") {
+            self.0.notify_one();
+        }
+        0
+    }
+}
+
+/// An honest client that sends its update once another's second one was refused: the round is open until then.
+struct Last {
+    duplicated: Arc<Notify>,
+    step: Step,
+}
+
+#[async_trait]
+impl Behaviour for Last {
+    async fn train(&self, task: &Task, model: &Bytes) -> Result<Vec<Answer>> {
+        self.duplicated.notified().await;
+        self.step.train(task, model).await
     }
 }
 
@@ -192,59 +222,48 @@ impl Behaviour for Late {
 }
 
 /// An update's id, on its way from its victim to its thief.
-#[derive(Clone, Default)]
-struct Stolen(Arc<Way>);
-
 #[derive(Default)]
-struct Way {
-    uploaded: tokio::sync::Notify,
-    used: tokio::sync::Notify,
+struct Stolen {
+    uploaded: Notify,
+    used: Notify,
     id: Mutex<Option<String>>,
 }
 
-/// Uploads a file, and waits with saying so until somebody else has.
-struct Victim(Stolen);
-
-impl Victim {
-    const STEP: f32 = -0.5;
-    const EXAMPLES: u64 = 11;
+/// An honest client that uploads a file, and waits with saying so until somebody else has.
+struct Victim {
+    stolen: Arc<Stolen>,
+    step: Step,
 }
 
 #[async_trait]
 impl Behaviour for Victim {
     async fn train(&self, task: &Task, model: &Bytes) -> Result<Vec<Answer>> {
-        let answer = Answer::honest(task, Step::file(model, Self::STEP)?, Self::EXAMPLES);
-        *self.0.0.id.lock().await = Some(answer.update.model_update_id.clone());
-        let mut second = Answer::honest(task, Step::file(model, 100.0)?, 1_000_000);
-        // Under an id that is not stolen.
-        second.update.model_update_id = Uuid::new_v4().to_string();
-        second.file = second.file.map(|(_, file)| (second.update.model_update_id.clone(), file));
-        Ok(vec![answer, second])
+        let answers = self.step.train(task, model).await?;
+        *self.stolen.id.lock().await = answers.first().map(|answer| answer.update.model_update_id.clone());
+        Ok(answers)
     }
 
     async fn uploaded(&self, _task: &Task) {
-        if self.0.0.id.lock().await.is_some() {
-            self.0.0.uploaded.notify_one();
-            self.0.0.used.notified().await;
-        }
+        self.stolen.uploaded.notify_one();
+        self.stolen.used.notified().await;
     }
 }
 
 /// Says that what somebody else has uploaded is its own.
-struct Thief(Stolen);
+struct Thief(Arc<Stolen>);
 
 #[async_trait]
 impl Behaviour for Thief {
     async fn train(&self, task: &Task, _model: &Bytes) -> Result<Vec<Answer>> {
-        self.0.0.uploaded.notified().await;
+        self.0.uploaded.notified().await;
         let mut answer = Answer::honest(task, Bytes::new(), 1_000_000);
         answer.file = None;
-        answer.update.model_update_id = self.0.0.id.lock().await.take().context("an id to steal")?;
+        answer.update.model_update_id = self.0.id.lock().await.take().context("an id to steal")?;
         Ok(vec![answer])
     }
 
     async fn answered(&self, _task: &Task, _text: &str) -> u32 {
-        self.0.0.used.notify_one();
+        self.0.used.notify_one();
         0
     }
 }

@@ -56,12 +56,9 @@ impl Executor for Execution {
     }
 
     fn execute_stream(&self, mut request: Request, data: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let place = match self.places.clone().map(Semaphore::try_acquire_owned).transpose() {
-            Ok(place) => place,
-            Err(_) => {
-                let problem = format!("a connection carries {AT_ONCE} operations at once, and no more");
-                return once(Failure::new("UNAVAILABLE", problem).into_response());
-            }
+        let Ok(place) = self.places.clone().map(Semaphore::try_acquire_owned).transpose() else {
+            let problem = format!("a connection carries {AT_ONCE} operations at once, and no more");
+            return once(Failure::new("UNAVAILABLE", problem).into_response());
         };
         if let Err(failure) = limits::check(&mut request) {
             return once(failure.into_response());

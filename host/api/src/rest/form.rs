@@ -41,7 +41,7 @@ impl FromRequest<Rest> for Form {
     /// Reads it to its end. Its file is nowhere held in memory; the other fields may come before it and after.
     async fn from_request(request: Request, rest: &Rest) -> RestResult<Self> {
         let form = Multipart::from_request(request, rest).await;
-        let mut form = form.map_err(|rejection| RestError::bad_request(rejection.body_text()))?;
+        let mut form = form.map_err(|_| RestError::bad_request("the body is no multipart form with a `file`"))?;
         let (mut fields, mut file) = (BTreeMap::new(), None);
         while let Some(mut part) = in_time(form.next_field()).await? {
             let name = part.name().unwrap_or_default().to_owned();

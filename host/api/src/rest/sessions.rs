@@ -127,9 +127,9 @@ async fn create(
     let settings = Settings::read(settings)?;
     // FEDn's command line names the model in the settings alone.
     let seed = seed_model_id.or_else(|| settings.model_id.clone());
-    let seed_model: ModelId = seed.ok_or_else(|| RestError::bad_request("seed_model_id is missing"))?.parse()?;
     let grace = rest.settings.reconnect_grace.as_secs();
     let mut config = settings.config()?;
+    let seed_model: ModelId = seed.ok_or_else(|| RestError::bad_request("seed_model_id is missing"))?.parse()?;
     config.reconnect_grace_s = u32::try_from(grace).unwrap_or(SessionConfig::default().reconnect_grace_s);
     let id = rest.federation.create_session(NewSessionRequest { name, seed_model, config }).await?;
     Ok((StatusCode::CREATED, show(&rest, id).await?))
@@ -206,7 +206,7 @@ async fn change(
 }
 
 async fn split_learning() -> RestError {
-    RestError::bad_request("split learning is not available on this server")
+    config::no_split_learning()
 }
 
 #[cfg(test)]

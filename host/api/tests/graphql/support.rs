@@ -96,7 +96,7 @@ pub(crate) fn safetensors(values: &[f32]) -> Vec<u8> {
     let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let tensor = json!({ "dtype": "F32", "shape": [values.len()], "data_offsets": [0, data.len()] });
     let mut header = json!({ "weights": tensor }).to_string();
-    while header.len() % 8 != 0 {
+    while !header.len().is_multiple_of(8) {
         header.push(' ');
     }
     let mut file = (header.len() as u64).to_le_bytes().to_vec();

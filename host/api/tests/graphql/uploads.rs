@@ -8,8 +8,10 @@ use super::support::{Server, error, safetensors};
 const SEED: &str =
     "mutation ($file: Upload!) { uploadSeedModel(file: $file, name: \"first\") { id name format digest } }";
 
-/// A form of parts: a name, a file's name if it is one, and what is in it.
-fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+/// A part of a form: its name, a file's name if it is one, and what is in it.
+type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
+
+fn form(parts: &[Part<'_>]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, file_name, content) in parts {
         let file_name = file_name.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
@@ -26,7 +28,7 @@ fn operations(query: &str) -> Vec<u8> {
     json!({ "query": query, "variables": { "file": null } }).to_string().into_bytes()
 }
 
-async fn send(server: &Server, parts: &[(&str, Option<&str>, &[u8])]) -> (StatusCode, Value) {
+async fn send(server: &Server, parts: &[Part<'_>]) -> (StatusCode, Value) {
     let headers = [("content-type", "multipart/form-data; boundary=cut"), ("x-fedwit", "test")];
     server.send(&headers, form(parts)).await
 }
@@ -97,7 +99,7 @@ async fn a_form_that_is_not_as_specified_is_refused() {
     let map = |map: Value| map.to_string().into_bytes();
     let (operations, file) = (operations(SEED), safetensors(&[1.0]));
     let good = map(json!({ "0": ["variables.file"] }));
-    let cases: &[(&str, &[(&str, Option<&str>, &[u8])])] = &[
+    let cases: &[(&str, &[Part<'_>])] = &[
         ("nothing", &[]),
         ("no map", &[("operations", None, &operations), ("0", Some("x"), &file)]),
         ("the file first", &[("0", Some("x"), &file), ("operations", None, &operations), ("map", None, &good)]),

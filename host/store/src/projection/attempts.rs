@@ -51,7 +51,10 @@ impl Context<'_> {
         asked: &[ClientId],
         deadline: Timestamp,
         plugin: &PluginVersion,
+        effects: &mut Effects,
     ) -> Result<(), StoreError> {
+        // A session that is started again may open what was open when it ended.
+        self.forget_participations(round, attempt, effects).await?;
         let collecting = rounds::ActiveModel {
             status: Set("collecting".to_owned()),
             base: Set(base.to_string()),

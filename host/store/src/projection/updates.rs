@@ -109,12 +109,35 @@ impl Context<'_> {
                 .add(Column::Round.eq(i64::from(round.0)))
                 .add_option(attempt.map(|attempt| Column::Attempt.eq(i64::from(attempt.0))));
         }
-        let query = Entity::find().select_only().column(Column::Blob).filter(held.clone());
+        self.release_held(held.clone(), effects).await?;
+        Entity::update_many().col_expr(Column::Blob, Expr::value(None::<String>)).filter(held).exec(self.on).await?;
+        Ok(())
+    }
+
+    /// Forgets who took part in an attempt, and lets go of what they sent.
+    pub(super) async fn forget_participations(
+        &self,
+        round: RoundNumber,
+        attempt: AttemptNumber,
+        effects: &mut Effects,
+    ) -> Result<(), StoreError> {
+        use participations::{Column, Entity};
+        let attempt = Condition::all()
+            .add(Column::Session.eq(self.id()))
+            .add(Column::Round.eq(i64::from(round.0)))
+            .add(Column::Attempt.eq(i64::from(attempt.0)));
+        self.release_held(attempt.clone().add(Column::Blob.is_not_null()), effects).await?;
+        Entity::delete_many().filter(attempt).exec(self.on).await?;
+        Ok(())
+    }
+
+    async fn release_held(&self, held: Condition, effects: &mut Effects) -> Result<(), StoreError> {
+        use participations::{Column, Entity};
+        let query = Entity::find().select_only().column(Column::Blob).filter(held);
         let blobs: Vec<String> = query.into_tuple().all(self.on).await?;
         for blob in &blobs {
             effects.released.push(text("an update's blob", blob)?);
         }
-        Entity::update_many().col_expr(Column::Blob, Expr::value(None::<String>)).filter(held).exec(self.on).await?;
         Ok(())
     }
 

@@ -84,6 +84,10 @@ impl Held {
                     self.unused.remove(update);
                     session.updates.insert((*round, *attempt, client.clone()), *blob);
                 }
+                // A session that is started again begins with what was open.
+                Event::AttemptOpened { round, attempt, .. } => {
+                    session.updates.retain(|(of, at, _), _| (of, at) != (round, attempt));
+                }
                 Event::AttemptFailed { round, attempt, .. } if !keep => {
                     session.updates.retain(|(of, at, _), _| (of, at) != (round, attempt));
                 }

@@ -46,6 +46,9 @@ impl Settings {
         no_server_functions(&self.server_functions)?;
         whole_rounds(self.buffer_size)?;
         let aggregator = self.aggregator.filter(|name| !name.is_empty()).unwrap_or(default.aggregator);
+        if aggregator == "splitlearningagg" {
+            return Err(no_split_learning());
+        }
         let (aggregator, aggregator_config) = kwargs::aggregator(&aggregator, &self.aggregator_kwargs)?;
         let helper = self.helper_type.filter(|helper| !helper.is_empty());
         Ok(SessionConfig {
@@ -60,6 +63,10 @@ impl Settings {
             ..SessionConfig::default()
         })
     }
+}
+
+pub(super) fn no_split_learning() -> RestError {
+    RestError::bad_request("split learning is not available on this server")
 }
 
 /// Source code of a user's is not run in the server.
