@@ -93,7 +93,7 @@ impl Federation {
         };
         let (update, named) = match submission.update.parse::<UpdateId>() {
             Ok(update) => (update, Ok(())),
-            Err(error) => (stand_in(session, &submission.update)?, Err(error)),
+            Err(error) => (stand_in(session, &submission, &claimed)?, Err(error)),
         };
         let Some(_claim) = self.inner.claims.claim(&update) else {
             // The client's other copy of this message is being looked at; whoever asks again gets that one's answer.
@@ -268,6 +268,7 @@ fn answer(events: &[Recorded], client: &ClientId, update: &UpdateId) -> Submissi
 }
 
 /// A name for an update whose own is none, so that its refusal can be recorded.
-fn stand_in(session: SessionId, text: &str) -> Result<UpdateId, FederationError> {
+fn stand_in(session: SessionId, submission: &Submission, claimed: &ClaimedTask) -> Result<UpdateId, FederationError> {
+    let text = format!("{} {:?} {:?} {}", submission.client, claimed.round, claimed.attempt, submission.update);
     Ok(format!("unnameable-{}", Uuid::new_v5(&session.as_uuid(), text.as_bytes())).parse()?)
 }

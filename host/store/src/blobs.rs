@@ -103,27 +103,19 @@ impl LocalBlobs {
 impl Blobs for LocalBlobs {
     async fn begin(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
         self.disk.check()?;
-        let name = format!("upload-{}", Uuid::new_v4());
-        let spooled = Location::from_iter([SPOOL, &name]);
-        let upload = self.files.put_multipart(&spooled).await.map_err(|error| object_error("a new file", error))?;
-        let place =
-            Place { files: Arc::clone(&self.files), folder: self.folder.clone(), fresh: Arc::clone(&self.fresh) };
-        Ok(Box::new(Spooling::new(upload, spooled, place, Arc::clone(&self.disk))))
+        let path = self.scratch.join(format!("upload-{}", Uuid::new_v4()));
+        Ok(Box::new(Spooling::begin(path, self.place.clone(), Arc::clone(&self.disk)).await?))
     }
 
     async fn adopt(&self, file: &Path) -> Result<StoredBlob, BlobError> {
         self.disk.check()?;
-        let name = file.file_name().and_then(|name| name.to_str()).filter(|_| file.parent() == Some(&self.scratch));
-        let Some(name) = name else {
+        if file.parent() != Some(&self.scratch) {
             let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not in the scratch folder");
             return Err(failed(file.display(), error));
-        };
-        let spooled = Location::from_iter([SPOOL, name]);
-        let file = file.to_owned();
-        let stored = blocking("a file of the server's", move || spool::hash_and_sync(&file)).await?;
-        let place =
-            Place { files: Arc::clone(&self.files), folder: self.folder.clone(), fresh: Arc::clone(&self.fresh) };
-        place.take(&spooled, stored).await?;
+        }
+        let path = file.to_owned();
+        let stored = blocking(file.display(), move || spool::hash_and_sync(&path)).await?;
+        self.place.take(file, stored).await?;
         Ok(stored)
     }
 

@@ -52,7 +52,7 @@ impl<'a> Script<'a> {
         script.submit("bad", Err(UpdateRefusal::Tensors { problem })).await;
         let mut upload = server.federation.begin_upload(Some("good".parse().unwrap())).await.unwrap();
         upload.write(super::support::safetensors(&[2.0; 4]).into()).await.unwrap();
-        let blob = upload.finish("good-update".parse().unwrap()).await.unwrap();
+        let blob = upload.finish(script.update("good").parse().unwrap()).await.unwrap();
         let metrics = Metrics::from([("loss".to_owned(), 0.5)]);
         let (size_bytes, examples) = (blob.size_bytes, 40);
         let checked = CheckedUpdate { blob: blob.digest, size_bytes, examples, metrics, norm: None };
@@ -71,6 +71,11 @@ impl<'a> Script<'a> {
         script
     }
 
+    /// The name of a client's update; no two sessions have the same.
+    pub(crate) fn update(&self, client: &str) -> String {
+        format!("{client}-{}", self.session.id)
+    }
+
     /// Has something happen, and records it.
     pub(crate) async fn command(&mut self, command: Command) {
         let expected = self.session.sequence;
@@ -81,7 +86,7 @@ impl<'a> Script<'a> {
     }
 
     async fn submit(&mut self, client: &str, checked: Result<CheckedUpdate, UpdateRefusal>) {
-        let update = format!("{client}-update").parse().unwrap();
+        let update = self.update(client).parse().unwrap();
         let client = client.parse().unwrap();
         let claimed = ClaimedTask::default();
         self.command(Command::SubmitUpdate(SubmitUpdate { client, update, claimed, checked })).await;

@@ -61,15 +61,15 @@ async fn a_round_says_who_took_part_and_why_who_did_not() {
     assert_eq!(round["collectingMs"], 1500);
     assert_eq!(round["aggregatorMetrics"], json!({ "step": 1.0 }));
     let participants = json!({ "totalCount": 2, "nodes": [
-        { "clientId": "bad", "status": "REFUSED", "examples": null, "metrics": {}, "updateId": "bad-update",
+        { "clientId": "bad", "status": "REFUSED", "examples": null, "metrics": {}, "updateId": script.update("bad"),
           "durationMs": 1500 },
         { "clientId": "good", "status": "ACCEPTED", "examples": 40, "metrics": { "loss": 0.5 },
-          "updateId": "good-update", "durationMs": 1500 },
+          "updateId": script.update("good"), "durationMs": 1500 },
     ] });
     assert_eq!(round["participants"], participants);
     assert_eq!(round["accepted"], json!({ "nodes": [{ "clientId": "good" }] }));
     assert_eq!(round["earlier"], json!({ "totalCount": 0 }));
-    let refusal = json!({ "clientId": "bad", "code": "UPDATE_TENSORS", "updateId": "bad-update",
+    let refusal = json!({ "clientId": "bad", "code": "UPDATE_TENSORS", "updateId": script.update("bad"),
                           "reason": "tensor `weights` has a value that is not finite" });
     assert_eq!(round["refusals"], json!({ "nodes": [refusal] }));
     let validation = json!({ "clientId": "bad", "metrics": { "loss": 0.4 }, "weight": 10.0,

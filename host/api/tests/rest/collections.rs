@@ -5,24 +5,25 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, safetensors};
 
-const COLLECTIONS: [&str; 11] = [
+const COLLECTIONS: [&str; 12] = [
+    "attributes",
     "clients",
+    "metrics",
     "models",
     "packages",
-    "sessions",
+    "predictions",
     "rounds",
     "runs",
+    "sessions",
     "statuses",
-    "validations",
-    "metrics",
-    "attributes",
     "telemetry",
+    "validations",
 ];
 
 #[tokio::test]
 async fn every_collection_is_listed_counted_and_looked_up() {
     let server = Server::start().await;
-    for name in COLLECTIONS.into_iter().chain(["predictions"]) {
+    for name in COLLECTIONS {
         let empty = r#"{"count":0,"result":[]}"#;
         for path in [name.to_owned(), format!("{name}/"), format!("/{name}"), format!("{name}?name=x")] {
             // FEDn's command line takes the values in this order.

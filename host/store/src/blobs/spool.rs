@@ -5,20 +5,18 @@
 //! a piece.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use fedwit_domain::Digest;
 use fedwit_domain::ports::{BlobError, BlobWriter, StoredBlob};
-use object_store::path::Path as Location;
-use object_store::{MultipartUpload, PutPayload};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
-use super::{Place, failed, object_error};
+use super::{Place, blocking, failed};
 use crate::disk::Disk;
 
 /// Bytes that are hashed and written in one go.
@@ -30,74 +28,72 @@ const LOOK: u64 = 16 << 20;
 
 /// A file on its way to the disk. Dropped before its end, it is deleted.
 pub(super) struct Spooling {
-    upload: Box<dyn MultipartUpload>,
-    spooled: Location,
+    file: Unfinished,
+    trip: Trip,
     place: Place,
     disk: Arc<Disk>,
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
-    under_way: Option<JoinHandle<Trip>>,
-    hasher: Option<Sha256>,
     written: u64,
     looked_at: u64,
 }
 
-/// What comes back from a trip: the hash so far, and whether it was written.
-type Trip = (Sha256, object_store::Result<()>);
+/// What is written, and its hash so far.
+struct Hashed {
+    file: File,
+    hasher: Sha256,
+}
+
+enum Trip {
+    None(Hashed),
+    UnderWay(JoinHandle<io::Result<Hashed>>),
+    /// It was not written, or nobody waited for it: there is no going on.
+    Lost,
+}
+
+/// The name of a file that is deleted unless it is finished.
+struct Unfinished(Option<PathBuf>);
 
 impl Spooling {
-    pub(super) fn new(upload: Box<dyn MultipartUpload>, spooled: Location, place: Place, disk: Arc<Disk>) -> Self {
-        Self {
-            upload,
-            spooled,
+    /// Begins a file of a name that there is none of.
+    pub(super) async fn begin(path: PathBuf, place: Place, disk: Arc<Disk>) -> Result<Self, BlobError> {
+        let made = path.clone();
+        let file = blocking(path.display(), move || File::create_new(made)).await?;
+        Ok(Self {
+            file: Unfinished(Some(path)),
+            trip: Trip::None(Hashed { file, hasher: Sha256::new() }),
             place,
             disk,
             gathered: Vec::new(),
             gathered_bytes: 0,
-            under_way: None,
-            hasher: Some(Sha256::new()),
             written: 0,
             looked_at: 0,
-        }
+        })
     }
 
     /// Sends what was gathered on its way, once what was sent before has arrived.
     async fn send(&mut self) -> Result<(), BlobError> {
-        let mut hasher = self.arrive().await?;
+        let mut hashed = self.arrive().await?;
         let pieces = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
-        let payload = PutPayload::from_iter(pieces.iter().cloned());
-        let write = self.upload.put_part(payload);
-        self.under_way = Some(tokio::spawn(async move {
-            let hash = tokio::task::spawn_blocking(move || {
-                for piece in &pieces {
-                    hasher.update(piece);
-                }
-                hasher
-            });
-            let (hasher, written) = tokio::join!(hash, write);
-            match hasher {
-                Ok(hasher) => (hasher, written),
-                Err(source) => (Sha256::new(), Err(object_store::Error::JoinError { source })),
+        self.trip = Trip::UnderWay(tokio::task::spawn_blocking(move || {
+            for piece in &pieces {
+                hashed.hasher.update(piece);
+                hashed.file.write_all(piece)?;
             }
+            Ok(hashed)
         }));
         Ok(())
     }
 
-    /// Waits for what is under way, and takes the hash. After an error there is none, and nothing goes on.
-    async fn arrive(&mut self) -> Result<Sha256, BlobError> {
-        match self.under_way.take() {
-            Some(trip) => {
-                let (hasher, written) = trip.await.map_err(|error| self.error(io::Error::other(error)))?;
-                written.map_err(|error| object_error(&self.spooled, error))?;
-                Ok(hasher)
-            }
-            None => self.hasher.take().ok_or_else(|| self.error(io::Error::other("a part of it was not written"))),
-        }
-    }
-
-    fn error(&self, error: io::Error) -> BlobError {
-        failed(&self.spooled, error)
+    /// Waits for what is under way.
+    async fn arrive(&mut self) -> Result<Hashed, BlobError> {
+        let arrived = match std::mem::replace(&mut self.trip, Trip::Lost) {
+            Trip::None(hashed) => Ok(hashed),
+            Trip::UnderWay(trip) => trip.await.unwrap_or_else(|error| Err(io::Error::other(error))),
+            Trip::Lost => Err(io::Error::other("a part of it was not written")),
+        };
+        arrived.map_err(|error| failed("a file that comes in", error))
     }
 }
 
@@ -123,12 +119,29 @@ impl BlobWriter for Spooling {
         if !self.gathered.is_empty() {
             self.send().await?;
         }
-        let hasher = self.arrive().await?;
-        self.upload.complete().await.map_err(|error| object_error(&self.spooled, error))?;
-        let digest = Digest::from_bytes(hasher.finalize().into());
-        let stored = StoredBlob { digest, size_bytes: self.written };
-        self.place.take(&self.spooled, stored).await?;
+        let Hashed { file, hasher } = self.arrive().await?;
+        let size_bytes = self.written;
+        let sync = move || {
+            file.sync_all()?;
+            Ok(StoredBlob { digest: digest(hasher), size_bytes })
+        };
+        let stored = blocking("a file that comes in", sync).await?;
+        if let Some(path) = &self.file.0 {
+            self.place.take(path, stored).await?;
+        }
+        self.file.0 = None;
         Ok(stored)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let Some(path) = self.0.take() else { return };
+        let delete = move || super::delete(&[path]);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(delete)),
+            Err(_) => delete(),
+        }
     }
 }
 
@@ -146,5 +159,9 @@ pub(super) fn hash_and_sync(path: &Path) -> io::Result<StoredBlob> {
         size_bytes += read as u64;
     }
     file.sync_all()?;
-    Ok(StoredBlob { digest: Digest::from_bytes(hasher.finalize().into()), size_bytes })
+    Ok(StoredBlob { digest: digest(hasher), size_bytes })
+}
+
+fn digest(hasher: Sha256) -> Digest {
+    Digest::from_bytes(hasher.finalize().into())
 }
