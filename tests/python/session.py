@@ -35,11 +35,17 @@ def main() -> None:
     assert added["success"], added
 
     wait(deadline, "clients", lambda: client.get_active_clients()["count"] >= arguments.clients)
-    started = client.start_session(
-        name=arguments.name, aggregator=arguments.aggregator, model_id=added.get("model_id"), rounds=arguments.rounds,
-        round_timeout=60, min_clients=arguments.clients, helper="numpyhelper",
-    )
-    assert "session_id" in started, started
+    started = {}
+
+    # After a restart clients are heard of before they have come back for tasks.
+    def start() -> bool:
+        started.update(client.start_session(
+            name=arguments.name, aggregator=arguments.aggregator, model_id=added.get("model_id"),
+            rounds=arguments.rounds, round_timeout=60, min_clients=arguments.clients, helper="numpyhelper",
+        ))
+        return started["message"] == "Session started"
+
+    wait(deadline, lambda: f"a start: {started}", start)
     session = started["session_id"]
     print("STARTED", session, flush=True)
     wait(deadline, "the session's end", lambda: client.session_is_finished(session))
@@ -67,9 +73,9 @@ def main() -> None:
     }), flush=True)
 
 
-def wait(deadline: float, what: str, look) -> None:
+def wait(deadline: float, what, look) -> None:
     while not look():
-        assert time.monotonic() < deadline, f"still waiting for {what}"
+        assert time.monotonic() < deadline, f"still waiting for {what() if callable(what) else what}"
         time.sleep(0.1)
 
 

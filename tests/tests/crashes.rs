@@ -65,8 +65,8 @@ async fn what_clients_were_told_survives_and_the_session_ends_by_itself() -> Res
     });
     let clients = start_all(server.address(), clients.collect()).await?;
 
-    // About a twentieth of a second for each update, and a fifth for the model: time to be killed in.
-    let slow = json!({ "add_turns": 12_000_000, "finish_turns": 60_000_000 });
+    // Some thirty milliseconds for each update, and a fifth of a second for the model: time to be killed in.
+    let slow = json!({ "add_turns": 30_000_000, "finish_turns": 200_000_000 });
     let config = json!({
         "aggregator": "slow",
         "aggregatorConfig": slow,
@@ -79,8 +79,8 @@ async fn what_clients_were_told_survives_and_the_session_ends_by_itself() -> Res
     let session = api.run_session(&seed, config, ROUNDS).await?;
 
     for kill in &plan {
-        let proof = kill.carry_out(&mut server, &stage, &clients).await;
-        let proof = proof.with_context(|| format!("{kill:?}, after {}", server.log().tail()))?;
+        let proof = kill.carry_out(&mut server, &session, &stage, &clients).await;
+        let proof = proof.with_context(|| format!("{kill:?}"))?;
         eprintln!("{kill:?}: {proof}");
     }
     stage.open(ROUNDS);

@@ -267,7 +267,8 @@ fn answer(events: &[Recorded], client: &ClientId, update: &UpdateId) -> Submissi
     refused.map_or(Ok(()), Err)
 }
 
-/// A name for an update whose own is none, so that its refusal can be recorded.
+/// A name for an update whose own is none, so that its refusal can be recorded. Another client, or the same one in another
+/// round, gets another.
 fn stand_in(session: SessionId, submission: &Submission, claimed: &ClaimedTask) -> Result<UpdateId, FederationError> {
     let text = format!("{} {:?} {:?} {}", submission.client, claimed.round, claimed.attempt, submission.update);
     Ok(format!("unnameable-{}", Uuid::new_v5(&session.as_uuid(), text.as_bytes())).parse()?)

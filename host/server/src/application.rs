@@ -33,6 +33,8 @@ pub(crate) struct Application {
 /// Starts it. Its streams end with UNAVAILABLE once `shutdown` is cancelled.
 pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> Result<Application> {
     let Settings { storage, clients, work, .. } = settings;
+    // Arithmetic within one computation; how many computations there are at once is the federation's to bound.
+    rayon::ThreadPoolBuilder::new().num_threads(work.workers()).build_global().context("threads for arithmetic")?;
     let installed = installed(settings).await?;
     let options = StoreOptions { folder: storage.data.clone(), low_disk_bytes: storage.low_disk_bytes };
     let store = Store::open(options).await.with_context(|| format!("data folder {}", storage.data.display()))?;

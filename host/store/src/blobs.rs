@@ -1,13 +1,15 @@
 //! Files, in `blobs/ab/abcd...` by the SHA-256 of what is in them.
 //!
-//! `object_store` writes them, with `fsync`: a file is spooled under another name on the same disk, synced, and renamed
-//! into its place, and the folders on both ends are synced. Nothing is written twice, and a file in its place is whole.
+//! A file is spooled under another name on the same disk, where it is hashed as it is written, and synced. `object_store`
+//! then renames it into its place and syncs the folders on both ends. Nothing is written twice, and a file in its place
+//! is whole.
 //!
 //! A file is deleted when nothing refers to it. Between its end and its first reference it is *fresh*, and stays for that
 //! long whatever becomes of others with the same content.
 
 mod fresh;
 mod orphans;
+mod place;
 mod spool;
 
 use std::fmt::Display;
@@ -18,28 +20,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fedwit_domain::Digest;
 use fedwit_domain::ports::{BlobError, BlobFile, BlobWriter, Blobs, StoredBlob};
-use object_store::ObjectStoreExt;
-use object_store::local::LocalFileSystem;
-use object_store::path::Path as Location;
 use uuid::Uuid;
 
 use crate::disk::Disk;
-use fresh::Fresh;
+use place::Place;
 use spool::Spooling;
 
 /// How long a file may be without a reference: much longer than anything takes from its end to its record.
 const GRACE: Duration = Duration::from_secs(3600);
 
-const BLOBS: &str = "blobs";
 const SPOOL: &str = "spool";
 
 /// Blobs in a folder of this machine.
 pub(crate) struct LocalBlobs {
-    files: Arc<LocalFileSystem>,
-    folder: PathBuf,
+    place: Place,
     scratch: PathBuf,
     disk: Arc<Disk>,
-    fresh: Arc<Fresh>,
 }
 
 impl LocalBlobs {
@@ -51,17 +47,13 @@ impl LocalBlobs {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(scratch.display(), error)),
         }
-        for made in [&scratch, &folder.join(BLOBS)] {
-            std::fs::create_dir_all(made).map_err(|error| failed(made.display(), error))?;
-        }
-        let files = LocalFileSystem::new_with_prefix(folder).map_err(|error| object_error("blobs", error))?;
-        let (files, fresh) = (Arc::new(files.with_fsync(true)), Arc::default());
-        Ok(Self { files, folder: folder.to_owned(), scratch, disk, fresh })
+        std::fs::create_dir_all(&scratch).map_err(|error| failed(scratch.display(), error))?;
+        Ok(Self { place: Place::open(folder)?, scratch, disk })
     }
 
     /// Files have got their references: they are fresh no longer, each once for each time that it was finished.
     pub(crate) fn claim(&self, blobs: &[Digest]) {
-        self.fresh.claim(blobs);
+        self.place.fresh.claim(blobs);
     }
 
     /// Deletes files that nothing refers to, but for those that are fresh.
@@ -70,12 +62,12 @@ impl LocalBlobs {
     /// their bytes back to the disk takes longer, and nobody waits for it. A crash in between leaves nothing that the
     /// next start does not clear away.
     pub(crate) async fn discard(&self, blobs: Vec<Digest>) {
-        let (fresh, folder, scratch) = (Arc::clone(&self.fresh), self.folder.clone(), self.scratch.clone());
+        let (place, scratch) = (self.place.clone(), self.scratch.clone());
         let moved = tokio::task::spawn_blocking(move || {
             let mut aside = Vec::new();
             for blob in blobs {
                 let to = scratch.join(format!("deleted-{}", Uuid::new_v4()));
-                match fresh.unless_fresh(&blob, || std::fs::rename(path(&folder, &blob), &to)) {
+                match place.fresh.unless_fresh(&blob, || std::fs::rename(place.path(&blob), &to)) {
                     Some(Ok(())) => aside.push(to),
                     Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
                         tracing::warn!(blob.digest = %blob, %error, "a blob that nothing refers to cannot be deleted");
@@ -93,8 +85,8 @@ impl LocalBlobs {
 
     /// Files that are so old that they cannot be fresh.
     pub(crate) async fn old(&self) -> Result<Vec<Digest>, BlobError> {
-        self.fresh.forget_expired();
-        let folder = self.folder.join(BLOBS);
+        self.place.fresh.forget_expired();
+        let folder = self.place.folder();
         blocking("blobs", move || orphans::older_than(&folder, GRACE)).await
     }
 }
@@ -124,65 +116,13 @@ impl Blobs for LocalBlobs {
     }
 
     async fn open(&self, digest: &Digest) -> Result<BlobFile, BlobError> {
-        let path = path(&self.folder, digest);
-        match self.files.head(&location(digest)).await {
-            Ok(meta) => Ok(BlobFile { path, size_bytes: meta.size }),
-            Err(object_store::Error::NotFound { .. }) => Err(BlobError::Missing(*digest)),
-            Err(error) => Err(object_error(digest, error)),
-        }
+        let size_bytes = self.place.size_bytes(digest).await?.ok_or(BlobError::Missing(*digest))?;
+        Ok(BlobFile { path: self.place.path(digest), size_bytes })
     }
 
     async fn remove(&self, digest: &Digest) -> Result<(), BlobError> {
-        match self.files.delete(&location(digest)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(object_error(digest, error)),
-        }
+        self.place.remove(digest).await
     }
-}
-
-/// Where a finished file goes.
-struct Place {
-    files: Arc<LocalFileSystem>,
-    folder: PathBuf,
-    fresh: Arc<Fresh>,
-}
-
-impl Place {
-    /// Renames a spooled and synced file to its place, and makes its name durable. It is fresh then.
-    async fn take(&self, spooled: &Location, stored: StoredBlob) -> Result<(), BlobError> {
-        // First, so that nobody deletes the file that is there already, or the one that comes.
-        self.fresh.add(stored.digest);
-        let taken = self.rename(spooled, stored).await;
-        if taken.is_err() {
-            self.fresh.claim(&[stored.digest]);
-            // What is wrong has been said; the next start clears it away in any case.
-            let _ = self.files.delete(spooled).await;
-        }
-        taken
-    }
-
-    async fn rename(&self, spooled: &Location, stored: StoredBlob) -> Result<(), BlobError> {
-        let place = location(&stored.digest);
-        let there = self.files.head(&place).await;
-        if there.is_ok_and(|meta| meta.size == stored.size_bytes) {
-            self.files.delete(spooled).await.map_err(|error| object_error(stored.digest, error))?;
-            // Whoever has put it there may not have come as far as this.
-            let path = path(&self.folder, &stored.digest);
-            let sync = move || path.parent().map_or(Ok(()), crate::disk::sync_folder);
-            return blocking(stored.digest, sync).await;
-        }
-        self.files.rename(spooled, &place).await.map_err(|error| object_error(stored.digest, error))
-    }
-}
-
-fn location(digest: &Digest) -> Location {
-    let name = digest.to_string();
-    Location::from_iter([BLOBS, &name[..2], &name])
-}
-
-fn path(folder: &Path, digest: &Digest) -> PathBuf {
-    let name = digest.to_string();
-    folder.join(BLOBS).join(&name[..2]).join(&name)
 }
 
 fn delete(files: &[PathBuf]) {
@@ -204,8 +144,4 @@ async fn blocking<T: Send + 'static>(
 
 fn failed(what: impl Display, error: std::io::Error) -> BlobError {
     BlobError::Io { what: format!("{what}"), error }
-}
-
-fn object_error(what: impl Display, error: object_store::Error) -> BlobError {
-    failed(what, std::io::Error::other(error))
 }

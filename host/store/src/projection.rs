@@ -44,7 +44,7 @@ pub(crate) async fn project(
             context.clients_awaited(*round, *attempt, *online, *until).await?;
         }
         Event::AttemptOpened { round, attempt, base, asked, deadline, plugin } => {
-            context.attempt_opened(*round, *attempt, *base, asked, *deadline, plugin, effects).await?;
+            context.attempt_opened((*round, *attempt), *base, asked, *deadline, plugin, effects).await?;
         }
         Event::UpdateAccepted { round, attempt, client, update, blob, size_bytes, examples, metrics } => {
             let part = (*round, *attempt, client);
@@ -64,10 +64,8 @@ pub(crate) async fn project(
             context.attempt_failed(*round, *attempt, failure, effects).await?;
         }
         Event::RoundCommitted { round, attempt, model, parent, state, metrics, updates, examples } => {
-            let counted = (*updates, *examples);
-            context
-                .round_committed(*round, *attempt, model, *parent, state.as_ref(), metrics, counted, effects)
-                .await?;
+            let (number, made, counted) = ((*round, *attempt), (model, *parent), (*updates, *examples));
+            context.round_committed(number, made, state.as_ref(), metrics, counted, effects).await?;
         }
         Event::ValidationReported { round, client, metrics, weight, data } => {
             context.validation_reported(*round, client, metrics, weight.weight(), data).await?;

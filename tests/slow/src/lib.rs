@@ -1,6 +1,6 @@
 //! FedAdam that takes its time, so that a test can be sure to stop a server in the middle of it.
 //!
-//! A plugin has no clock, so time is counted in turns of a loop: some 300 million take about a second.
+//! A plugin has no clock, so time is counted in turns of a loop: a thousand million take about a second.
 
 use std::hint::black_box;
 

@@ -59,10 +59,13 @@ impl Kill {
     pub(crate) async fn carry_out(
         &self,
         server: &mut Server,
+        session: &str,
         stage: &Arc<Stage>,
         clients: &[Client],
     ) -> Result<String> {
-        // Since before the round, which is not trained before it is open.
+        // All that is logged from here on is of this round, which nobody trains before it is open.
+        stage.open(self.round - 1);
+        server.api().wait_for_round(session, self.round - 1, PATIENCE).await?;
         let since = server.log().mark();
         stage.open(self.round);
         let proof = match self.moment {

@@ -15,12 +15,13 @@ use tonic::Status;
 
 use super::{proto, unavailable};
 
-/// Bytes of a model in one message, at most: FEDn sends as much, and clients take four times that.
-const LARGEST_PIECE: usize = 1 << 20;
+/// Bytes of a model in one message, at most. More is no faster, and clients take up to 4 MiB.
+const LARGEST_PIECE: usize = 256 << 10;
 /// And at least, however many downloads there are.
-const SMALLEST_PIECE: usize = 32 << 10;
-/// Bytes that the pieces of all downloads may have together.
-const ALL_PIECES: usize = 48 << 20;
+const SMALLEST_PIECE: usize = 16 << 10;
+/// Bytes that the pieces of all downloads may have together. Until a slow client takes it, a piece is in memory up to
+/// three times: as it was read, encoded, and on its way out.
+const ALL_PIECES: usize = 16 << 20;
 
 /// The downloads that are under way.
 #[derive(Clone, Default)]

@@ -36,11 +36,11 @@ impl RestError {
     }
 
     pub(super) fn gone(message: &str) -> Self {
-        Self { status: StatusCode::GONE, code: "GONE", message: message.to_owned() }
+        Self { status: StatusCode::GONE, code: "NOT_FOUND", message: message.to_owned() }
     }
 
     pub(super) fn timeout(message: &str) -> Self {
-        Self { status: StatusCode::REQUEST_TIMEOUT, code: "TIMEOUT", message: message.to_owned() }
+        Self { status: StatusCode::REQUEST_TIMEOUT, code: "UNAVAILABLE", message: message.to_owned() }
     }
 
     /// A body that cannot be read. FEDn's tools read the message of a 400, and some break on anything else.

@@ -56,7 +56,7 @@ async fn a_body_that_cannot_be_read_is_a_bad_request() {
     let kind = "application/json";
     for (body, status) in [("", 400), ("{", 400), (r#"{"client_id": 1}"#, 400), (&" ".repeat(2 << 20)[..], 413)] {
         let request = Request::post("/api/v1/clients/add").header("content-type", kind);
-        assert_eq!(server.send(request, body.to_owned()).await.refusal().0, status, "{:.20}", body);
+        assert_eq!(server.send(request, body.to_owned()).await.refusal().0, status, "{body:.20}");
     }
     let request = Request::post("/api/v1/clients/add").header("content-type", "text/plain");
     assert_eq!(server.send(request, "{}").await.refusal().0, 400);

@@ -45,8 +45,7 @@ impl Context<'_> {
 
     pub(super) async fn attempt_opened(
         &self,
-        round: RoundNumber,
-        attempt: AttemptNumber,
+        (round, attempt): (RoundNumber, AttemptNumber),
         base: ModelId,
         asked: &[ClientId],
         deadline: Timestamp,
@@ -129,13 +128,10 @@ impl Context<'_> {
         self.release_updates(Some((round, Some(attempt))), effects).await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "it is what the event says")]
     pub(super) async fn round_committed(
         &self,
-        round: RoundNumber,
-        attempt: AttemptNumber,
-        model: &StoredModel,
-        parent: ModelId,
+        (round, attempt): (RoundNumber, AttemptNumber),
+        (model, parent): (&StoredModel, ModelId),
         state: Option<&StateBlob>,
         metrics: &Metrics,
         (updates, examples): (u32, u64),

@@ -222,34 +222,3 @@ async fn a_closed_store_takes_nothing_more() {
     let again = open(folder.path()).await;
     assert!(again.session(driver.session.id).await.unwrap().is_some());
 }
-#[tokio::test]
-async fn zz_bench() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
-    let mut driver = Driver::create(&store, SessionConfig { clients_required: 2, ..Default::default() }).await;
-    let began = std::time::Instant::now();
-    let before = store.commits();
-    trained(&mut driver, 100).await;
-    println!("a round: {:?}, {} commits", began.elapsed() / 100, (store.commits() - before) / 100);
-    let names: Vec<String> = (0..1000).map(|i| format!("c{i}")).collect();
-    let refs: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
-    driver.start(1).await;
-    let began = std::time::Instant::now();
-    driver.open_attempt(&refs).await;
-    println!("open 1000: {:?}", began.elapsed());
-    let mut subs = Vec::new();
-    for n in &refs {
-        subs.push(driver.upload(n, b"x", 1).await);
-    }
-    let began = std::time::Instant::now();
-    for s in subs {
-        driver.does(Command::SubmitUpdate(s)).await;
-    }
-    println!("1000 accepts one by one: {:?}", began.elapsed());
-    let began = std::time::Instant::now();
-    driver.commit(b"m", None).await;
-    println!("commit 1000: {:?}", began.elapsed());
-    let began = std::time::Instant::now();
-    store.rebuild().await.unwrap();
-    println!("rebuild {} events: {:?}", driver.session.sequence, began.elapsed());
-}
