@@ -27,8 +27,9 @@ class Processes:
         self._running: dict[str, subprocess.Popen] = {}
 
     def __enter__(self) -> "Processes":
-        # Whoever stops the demo stops all of it.
+        # Whoever stops the demo stops all of it; also where a shell has it begin with interrupts ignored.
         signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGINT, _interrupt)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

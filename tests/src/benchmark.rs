@@ -7,5 +7,11 @@ pub fn is_asked_for(name: &str) -> bool {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut filters = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
     let named = filters.peek().is_none() || filters.any(|filter| name.contains(filter.as_str()));
-    named && arguments.iter().any(|argument| argument == "--bench")
+    named && is_running()
+}
+
+/// Whether benchmarks are what this process runs.
+#[must_use]
+pub fn is_running() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
 }

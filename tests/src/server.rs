@@ -16,8 +16,8 @@ use tempfile::TempDir;
 pub use self::log::{Line, Log, Mark};
 pub use self::memory::{Memory, MemoryUse};
 use crate::api::Api;
-use crate::target;
 use crate::wait::{self, PATIENCE};
+use crate::{benchmark, target};
 
 /// How a server is started.
 #[derive(Clone, Debug)]
@@ -218,8 +218,10 @@ impl Drop for Server {
             let _ = process.kill();
             let _ = process.wait();
         }
-        // Shown only if the test fails.
-        eprintln!("the server's last words: {}", self.log.tail());
+        // Of a test they are shown only if it fails.
+        if !benchmark::is_running() {
+            eprintln!("the server's last words: {}", self.log.tail());
+        }
     }
 }
 

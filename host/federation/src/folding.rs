@@ -59,7 +59,7 @@ impl Folding for PluginFolding {
         let config = Value::Object(config.clone()).to_string();
         let round = Round { number: 1, config, seed: 0, global_model, state: None };
         let begun = self.shared.pool.run(move || plugin.begin(round).map(drop)).await?;
-        begun.map_err(folding_error)
+        begun.map_err(|error| folding_error(&error))
     }
 
     async fn check(&self, update: UncheckedUpdate) -> Result<Result<Option<f64>, UpdateRefusal>, FoldingError> {
@@ -101,11 +101,11 @@ fn begin(
     round: impl FnOnce(Option<fedwit_runtime::State>) -> Round,
 ) -> Result<(Plugin, fedwit_runtime::Aggregation), FoldingError> {
     let state = state.map(|path| SavedState::read(path, plugin, Limits::default())).transpose().map_err(host)?;
-    let aggregation = plugin.begin(round(state.map(|saved| saved.state))).map_err(folding_error)?;
+    let aggregation = plugin.begin(round(state.map(|saved| saved.state))).map_err(|error| folding_error(&error))?;
     Ok((plugin.clone(), aggregation))
 }
 
-fn folding_error(error: PluginError) -> FoldingError {
+fn folding_error(error: &PluginError) -> FoldingError {
     match &error.fault {
         Fault::InvalidConfig(problem) => {
             FoldingError::Config { plugin: error.plugin.clone(), problem: problem.clone() }
