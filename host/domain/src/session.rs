@@ -38,7 +38,9 @@ pub struct Session {
     pub previous: Option<Attempt>,
     /// Refusals that were recorded since, while no attempt was open.
     pub late_refusals: u32,
-    /// Attempts at the next or open round that failed.
+    /// Attempts at the next or open round that earlier runs made: no two attempts at a round have one number.
+    pub earlier_attempts: u32,
+    /// Attempts at the next or open round that failed in this run.
     pub failures: Vec<AttemptFailure>,
     /// Validations that are awaited, by round.
     pub validations: BTreeMap<RoundNumber, Validation>,
@@ -245,6 +247,7 @@ impl Session {
             phase: Phase::Idle,
             previous: None,
             late_refusals: 0,
+            earlier_attempts: 0,
             failures: Vec::new(),
             validations: BTreeMap::new(),
             best: None,
@@ -263,7 +266,6 @@ impl Session {
             Event::RunStarted { rounds, clients, model_name_prefix, round_timeout_s } => {
                 self.status = Status::Running;
                 self.phase = Phase::Idle;
-                self.failures.clear();
                 self.reached = None;
                 self.run = Some(Run {
                     until: RoundNumber(self.completed.0.saturating_add(*rounds)),
@@ -332,6 +334,7 @@ impl Session {
             Event::RoundCommitted { round, model, state, .. } => {
                 self.leave_attempt();
                 self.failures.clear();
+                self.earlier_attempts = 0;
                 self.completed = *round;
                 self.model = *model;
                 self.state.clone_from(state);
@@ -404,6 +407,8 @@ impl Session {
 
     fn end(&mut self, status: Status) {
         self.status = status;
+        let open = u32::from(self.attempt().is_some());
+        self.earlier_attempts = self.earlier_attempts.saturating_add(count(self.failures.len())).saturating_add(open);
         self.leave_attempt();
         self.validations.clear();
         self.failures.clear();
@@ -454,7 +459,7 @@ impl Session {
     /// The attempt that is open, or comes next.
     #[must_use]
     pub fn next_attempt(&self) -> AttemptNumber {
-        AttemptNumber(count(self.failures.len()).saturating_add(1))
+        AttemptNumber(self.earlier_attempts.saturating_add(count(self.failures.len())).saturating_add(1))
     }
 
     /// Whether anything may still happen by itself.

@@ -64,6 +64,7 @@ struct Auditor<'a> {
     paused: bool,
     validated: BTreeMap<RoundNumber, BTreeSet<ClientId>>,
     last_at: Timestamp,
+    opened: BTreeSet<(RoundNumber, AttemptNumber)>,
 }
 
 struct Open {
@@ -79,7 +80,16 @@ struct Open {
 impl<'a> Auditor<'a> {
     fn new(config: &'a SessionConfig) -> Self {
         let last_at = Timestamp(0);
-        Self { config, completed: 0, open: None, active: false, paused: false, validated: BTreeMap::new(), last_at }
+        Self {
+            config,
+            completed: 0,
+            open: None,
+            active: false,
+            paused: false,
+            validated: BTreeMap::new(),
+            last_at,
+            opened: BTreeSet::new(),
+        }
     }
 
     fn audit(&mut self, log: &[Recorded]) {
@@ -109,6 +119,7 @@ impl<'a> Auditor<'a> {
             Event::AttemptOpened { round, attempt, asked, deadline, .. } => {
                 assert!(self.active && !self.paused && self.open.is_none());
                 assert_eq!(round.0, self.completed + 1);
+                assert!(self.opened.insert((*round, *attempt)), "no two attempts have one name");
                 let asked: BTreeSet<ClientId> = asked.iter().cloned().collect();
                 assert!(asked.len() >= required);
                 assert!(self.config.clients_requested.is_none_or(|most| asked.len() <= most as usize));

@@ -233,7 +233,7 @@ async fn check(happenings: Vec<(bool, Happening)>, keep_updates: bool) {
 #[test]
 fn files_are_there_for_as_long_as_something_refers_to_them_and_views_can_be_made_anew() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = Config { cases: 40, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 20, failure_persistence: None, ..Config::default() };
     let happenings = prop::collection::vec((any::<bool>(), happening()), 1..60);
     TestRunner::new(config)
         .run(&(happenings, any::<bool>()), |(happenings, keep_updates)| {
