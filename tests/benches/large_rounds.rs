@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use fedwit_tests::load::{Answer, Behaviour, Client, Latencies, Options, Task, check_all_alive, start_all};
+use fedwit_tests::load::{Answer, Behaviour, Client, Heartbeats, Latencies, Options, Task, check_all_alive, start_all};
 use fedwit_tests::server::{Line, Mark, Server};
 use fedwit_tests::{benchmark, npz};
 use serde_json::json;
@@ -32,6 +32,10 @@ struct Uploader {
 
 #[async_trait]
 impl Behaviour for Uploader {
+    fn reads_models(&self) -> bool {
+        false
+    }
+
     async fn train(&self, task: &Task, _model: &Bytes) -> Result<Vec<Answer>> {
         tokio::time::sleep(self.delay).await;
         let round: usize = task.round().rsplit('.').next().context("the round")?.parse()?;
@@ -67,22 +71,25 @@ fn file(seed: u32) -> Result<Bytes> {
 struct Run {
     server: Server,
     clients: Vec<Client>,
-    beats: Arc<Latencies>,
+    hearts: Heartbeats,
+    own_beats: Arc<Latencies>,
     seed: String,
 }
 
-/// A server with its clients, which say that they are there ten times a second.
+/// A server with its clients, and with others beside them that only say that they are there: each ten times a second.
 async fn run(files: &[[Bytes; 2]], delay: impl Fn(usize) -> Duration) -> Result<Run> {
     let server = Server::start().await?;
     let seed = server.api().add_seed(files[0][0].clone()).await?;
-    let beats = Arc::new(Latencies::default());
+    let own_beats = Arc::new(Latencies::default());
+    let often = Duration::from_millis(100);
     let client = |(index, files): (usize, &[Bytes; 2])| {
         let uploader = Uploader { files: files.clone(), delay: delay(index) };
-        let (heartbeat, latencies) = (Duration::from_millis(100), Arc::clone(&beats));
+        let (heartbeat, latencies) = (often, Arc::clone(&own_beats));
         (format!("client-{index}"), Options { heartbeat, latencies, ..Options::new(uploader) })
     };
     let clients = start_all(server.address(), files.iter().enumerate().map(client).collect()).await?;
-    Ok(Run { server, clients, beats, seed })
+    let hearts = Heartbeats::start(server.address(), CLIENTS, often)?;
+    Ok(Run { server, clients, hearts, own_beats, seed })
 }
 
 async fn at_once(files: &[[Bytes; 2]]) -> Result<()> {
@@ -93,7 +100,7 @@ async fn at_once(files: &[[Bytes; 2]]) -> Result<()> {
     let config = json!({ "clientsRequired": CLIENTS, "validate": false });
     let session = api.run_session(&run.seed, config, ROUNDS).await?;
     api.wait_for_end(&session, PATIENCE).await?;
-    let (memory, beats) = (memory.seen()?, run.beats.take());
+    let (memory, beats, own) = (memory.seen()?, run.hearts.seen()?, run.own_beats.take());
     check_all_alive(&run.clients)?;
 
     let commits = times(&run.server, mark, " ended with model ", |_| Some(String::new()))?;
@@ -110,6 +117,10 @@ async fn at_once(files: &[[Bytes; 2]]) -> Result<()> {
         "  heartbeats meanwhile: {} answered, {} failed, median {:.1?}, 99 of 100 within {:.1?}; wanted: below 50 ms",
         beats.count, beats.failures, beats.median, beats.p99
     );
+    println!(
+        "    of the uploading clients, on the connections that they upload on: {} failed, median {:.1?}, 99 of 100 within {:.1?}",
+        own.failures, own.median, own.p99
+    );
     Ok(())
 }
 
@@ -119,7 +130,7 @@ async fn spaced(files: &[[Bytes; 2]]) -> Result<()> {
     let config = json!({ "clientsRequired": CLIENTS, "validate": false });
     let session = api.run_session(&run.seed, config, 1).await?;
     api.wait_for_end(&session, PATIENCE).await?;
-    let beats = run.beats.take();
+    let beats = run.hearts.seen()?;
     check_all_alive(&run.clients)?;
 
     let update = |line: &Line| line.text("update.id").map(str::to_owned);

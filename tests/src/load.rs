@@ -15,6 +15,7 @@ mod upload;
 
 pub use self::behaviour::{Answer, Behaviour, Constant, Silent, Step};
 pub use self::client::{Client, Options, check_all_alive, start_all};
+pub use self::heartbeat::Heartbeats;
 pub use self::latency::{Latencies, Spread};
 pub use self::record::{Event, Record, Sent};
 pub use self::task::{Kind, Task};

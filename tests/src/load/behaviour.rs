@@ -19,6 +19,11 @@ pub trait Behaviour: Send + Sync {
     /// Ends the client.
     async fn train(&self, task: &Task, model: &Bytes) -> Result<Vec<Answer>>;
 
+    /// Whether it looks at models at all. One that does not downloads them all the same.
+    fn reads_models(&self) -> bool {
+        true
+    }
+
     /// Called before each piece of a file is sent, with the bytes sent so far and the try that this is, from 1.
     async fn before_piece(&self, _task: &Task, _sent: usize, _attempt: u32) {}
 
@@ -94,6 +99,10 @@ pub struct Constant {
 
 #[async_trait]
 impl Behaviour for Constant {
+    fn reads_models(&self) -> bool {
+        false
+    }
+
     async fn train(&self, task: &Task, _model: &Bytes) -> Result<Vec<Answer>> {
         Ok(vec![Answer::honest(task, self.file.clone(), self.examples)])
     }

@@ -205,6 +205,7 @@ impl Running {
     async fn download(&self, id: &str) -> Result<Option<Bytes>> {
         let models = ModelServiceClient::new(self.connection.channel());
         let request = ModelRequest { id: id.to_owned(), sender: Some(sender(&self.id)), ..ModelRequest::default() };
+        let reads = self.options.behaviour.reads_models();
         let downloaded = self.connection.call("Download", |_| {
             let (mut models, request) = (models.clone(), self.connection.request(request.clone()));
             async move {
@@ -214,7 +215,8 @@ impl Running {
                     match piece.status() {
                         ModelStatus::Failed => return Ok(None),
                         ModelStatus::Ok => return Ok(Some(model.freeze())),
-                        _ => model.extend_from_slice(&piece.data),
+                        _ if reads => model.extend_from_slice(&piece.data),
+                        _ => {}
                     }
                 }
                 Err(Status::data_loss("the download ended before it said so"))
