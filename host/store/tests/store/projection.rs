@@ -165,7 +165,7 @@ async fn a_round_that_waits_or_fails_says_why() {
     assert_eq!((session.status.as_str(), session.reason, session.code), ("running", None, None));
     driver.open_attempt(&["a", "b"]).await;
     let round = store.round(id).await.unwrap().unwrap();
-    assert_eq!((round.status.as_str(), round.attempt, round.reason), ("collecting", AttemptNumber(1), None));
+    assert_eq!((round.status.as_str(), round.attempt, round.reason), ("collecting", AttemptNumber(3), None));
 }
 
 #[tokio::test]
