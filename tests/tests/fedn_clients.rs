@@ -188,6 +188,21 @@ async fn a_client_that_drops_in_a_round_is_handed_its_task_again() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_slow_is_waited_for() -> Result<()> {
+    let server = Server::start().await?;
+    let mut clients = [numpy_client(&server, "quick", 60, 0.0)?, numpy_client(&server, "slow", 100, 3.0)?];
+    let output = session(&server, &["--clients", "2", "--rounds", "2"])?.succeed(LONG).await?;
+    let result = result(&output)?;
+    let id = result["session"].as_str().context("its id")?;
+    for number in 1..=2 {
+        let round = server.api().round(id, number).await?;
+        let all = round.participants.len() == 2 && round.participants.iter().all(|part| part.status == "ACCEPTED");
+        ensure!(all && round.duration_ms >= Some(3000), "{round:?}");
+    }
+    clients.iter_mut().try_for_each(Process::check_alive)
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clients_outlive_a_server_that_is_stopped_and_one_that_is_killed() -> Result<()> {
     let mut server = Server::start_with(Options::default().with(&["--drain-seconds", "2"])).await?;
     let mut clients = three(&server)?;

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::workspace::{Purpose, Workspace};
-use crate::{plugins, shell};
+use crate::{plugins, server, shell};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -19,6 +19,7 @@ pub(crate) struct Arguments {
 /// library's test harness too; the server's binary, which some of them measure, is built before them.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     plugins::build(workspace)?;
+    server::build(workspace)?;
     let mut benchmarks = workspace.benchmarks();
     if benchmarks.is_empty() {
         bail!("no crate of this workspace has a benchmark");
@@ -28,10 +29,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         benchmarks.retain(|(_, program)| Some(program) == filter);
         filter = None;
     }
-
-    let mut build = workspace.cargo();
-    build.args(["build", "--workspace", "--locked"]);
-    shell::run(&mut build)?;
 
     let mut cargo = workspace.cargo();
     cargo.args(["bench", "--workspace", "--locked", "--profile", "dev"]);

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{graphiql, plugins, python, shell};
+use crate::{graphiql, plugins, python, server, shell};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -25,13 +25,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     graphiql::build(workspace)?;
     let demo = workspace.root().join("demo");
     let python = python::environment(&workspace.target().join("demo-python"), &demo.join("requirements.txt"))?;
-    // All of the workspace, as the tests do, so that neither builds again what the other has built.
-    let mut cargo = workspace.cargo();
-    cargo.args(["build", "--workspace", "--locked"]);
-    shell::run(&mut cargo)?;
+    let fedwit = server::build(workspace)?;
 
     let mut command = Command::new(python);
-    command.arg(demo.join("run.py")).arg("--fedwit").arg(workspace.target().join("debug/fedwit"));
+    command.arg(demo.join("run.py")).arg("--fedwit").arg(fedwit);
     if arguments.keep {
         command.arg("--keep");
     }

@@ -9,6 +9,7 @@ mod fuzz;
 mod graphiql;
 mod plugins;
 mod python;
+mod server;
 mod shell;
 mod test;
 mod workspace;
