@@ -143,7 +143,8 @@ impl Upload {
         match federation.store().record_upload(upload).await {
             Ok(()) => {}
             Err(RecordUploadError::Used) => {
-                let problem = format!("`{id}` is the id of an update that has been used");
+                let problem =
+                    format!("`{id}` is taken: an update of this id counts already, or another client uploaded it");
                 return Err(FederationError::Invalid { what: "model update", problem });
             }
             Err(RecordUploadError::Store(error)) => return Err(error.into()),
