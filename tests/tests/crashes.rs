@@ -30,7 +30,7 @@ const CLIENTS: usize = 10;
 const ROUNDS: u64 = 20;
 
 /// The moments follow from this alone.
-const SEED: u64 = 12;
+const SEED: u64 = 3;
 
 /// All twenty rounds, with ten restarts in them.
 const LONG: Duration = Duration::from_secs(240);
