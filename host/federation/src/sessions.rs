@@ -89,7 +89,8 @@ impl Federation {
     /// As [`start_session`](Self::start_session); [`FederationError::TooFewClients`].
     pub async fn start_session_now(&self, id: SessionId, start: Start) -> Result<(), FederationError> {
         let required = self.session_state(id).await?.config.clients_required;
-        let mut there = self.inner.presence.connected();
+        // Those that are shown as being there, though some may only be about to open their stream again: rounds wait.
+        let mut there = self.online();
         there.retain(|client| start.clients.is_empty() || start.clients.contains(client));
         if there.len() < required as usize {
             return Err(FederationError::TooFewClients { online: there.len(), required });
