@@ -155,9 +155,13 @@ pub(super) mod fake {
 
         fn keep(&self, content: Vec<u8>) -> Result<StoredBlob, BlobError> {
             let stored = StoredBlob { digest: digest(&content), size_bytes: content.len() as u64 };
-            let path = self.folder.join(stored.digest.to_string());
-            std::fs::write(path, &content).map_err(|error| io(&stored.digest, error))?;
-            locked(&self.durable).insert(stored.digest, content);
+            let mut durable = locked(&self.durable);
+            // A file that is in its place is never written again: somebody may be reading it.
+            if let std::collections::btree_map::Entry::Vacant(place) = durable.entry(stored.digest) {
+                let path = self.folder.join(stored.digest.to_string());
+                std::fs::write(path, &content).map_err(|error| io(&stored.digest, error))?;
+                place.insert(content);
+            }
             Ok(stored)
         }
     }
