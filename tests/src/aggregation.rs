@@ -54,12 +54,13 @@ pub fn round(global_model: &Parameters, config: &str) -> Round {
     Round { number: 1, config: config.to_owned(), seed: 0, global_model: global_model.clone(), state: None }
 }
 
-/// A checked update of a first round.
+/// A checked update of a first round, named as its client is.
 ///
 /// # Panics
 /// If it does not fit.
 #[must_use]
 pub fn update(client: &str, num_examples: u64, parameters: &Parameters, base: &Parameters) -> Update {
-    let info = UpdateInfo { client: client.to_owned(), round: 1, num_examples, metrics: Vec::new() };
+    let (update, client) = (client.to_owned(), client.to_owned());
+    let info = UpdateInfo { update, client, round: 1, staleness: 0, num_examples, metrics: Vec::new() };
     Update::checked(info, parameters, base).expect("an update that fits")
 }

@@ -110,7 +110,7 @@ fn a_client_counts_once_in_a_round_also_across_shares() {
     let mut aggregation = begin(&plugin, &global);
     aggregation.add(updates[0].clone()).unwrap();
     let repeated =
-        |error: AddError| matches!(error, AddError::Refused(Refusal::Repeated { client }) if client == "client-0");
+        |error: AddError| matches!(error, AddError::Refused(Refusal::Repeated { update }) if update == "client-0");
     assert!(repeated(aggregation.add(updates[0].clone()).unwrap_err()));
     let mut part = begin(&plugin, &global);
     part.add(updates[0].clone()).unwrap();
@@ -138,7 +138,8 @@ fn an_update_of_another_round_does_not_count() {
 fn an_update_that_does_not_fit_never_reaches_a_plugin() {
     let global = model(DType::F32, &[0.0, 0.0, 0.0]);
     let check = |sent: &Parameters, num_examples| {
-        let info = UpdateInfo { client: "c".to_owned(), round: 1, num_examples, metrics: Vec::new() };
+        let (update, client) = ("u".to_owned(), "c".to_owned());
+        let info = UpdateInfo { update, client, round: 1, staleness: 0, num_examples, metrics: Vec::new() };
         Update::checked(info, sent, &global).unwrap_err()
     };
     let name = || "w".to_owned();

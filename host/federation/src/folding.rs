@@ -80,7 +80,7 @@ impl Folding for PluginFolding {
             Some(kept) => Some(shared.blobs.open(&kept.blob).await.map_err(host)?),
         };
         let config = Value::Object(start.config.clone()).to_string();
-        let (number, seed, base) = (start.round.0.into(), start.seed, global_model.clone());
+        let (number, seed) = (start.round.0.into(), start.seed);
         let begin = move || {
             begin(&plugin, state.as_ref().map(|file| file.path.as_path()), |state| Round {
                 number,
@@ -91,7 +91,7 @@ impl Folding for PluginFolding {
             })
         };
         let (plugin, aggregation) = shared.pool.run(begin).await??;
-        Ok(Box::new(PluginFold::new(shared, start, plugin, base, aggregation)))
+        Ok(Box::new(PluginFold::new(shared, start, plugin, aggregation)))
     }
 }
 

@@ -43,8 +43,8 @@ pub struct PartialAggregate {
     pub state: State,
     /// The weight of the share.
     pub weight: f64,
-    /// The clients whose updates it holds.
-    pub clients: HashSet<String>,
+    /// The updates that it holds, by their names.
+    pub updates: HashSet<String>,
 }
 
 /// A measured value.
@@ -86,7 +86,7 @@ pub struct Aggregation {
     digest: Digest,
     round: u64,
     layout: Layout,
-    clients: HashSet<String>,
+    updates: HashSet<String>,
 }
 
 impl Aggregation {
@@ -103,26 +103,28 @@ impl Aggregation {
             global_model,
             state: state.map(|(parameters, bytes)| aggregator::State { parameters, bytes }),
         })?;
-        Ok(Self { instance, digest: plugin.digest, round: round.number, layout, clients: HashSet::new() })
+        Ok(Self { instance, digest: plugin.digest, round: round.number, layout, updates: HashSet::new() })
     }
 
-    /// Adds an update. It must be of this round, and the client's first.
+    /// Adds an update, once. The client has started from this round's global model, or from one that is older by as many
+    /// models as the update's staleness says.
     ///
     /// # Errors
     /// [`AddError`]. On a refusal and on [`Fault::Rejected`] nothing has changed.
     pub fn add(&mut self, update: Update) -> Result<(), AddError> {
         const FUNCTION: &str = "add";
-        let (client, round) = (update.info.client.clone(), update.info.round);
+        let (name, staleness) = (update.info.update.clone(), update.info.staleness);
+        let round = update.info.round.saturating_add(staleness.into());
         if round != self.round {
             return Err(AddError::Refused(Refusal::OtherRound { expected: self.round, found: round }));
         }
-        if self.clients.contains(&client) {
-            return Err(AddError::Refused(Refusal::Repeated { client }));
+        if self.updates.contains(&name) {
+            return Err(AddError::Refused(Refusal::Repeated { update: name }));
         }
         self.layout.check(update.parameters.layout()).map_err(|error| AddError::Refused(Refusal::Tensors(error)))?;
-        let handle = self.instance.with_handles(FUNCTION, |state| state.lend_update(update, 0))?;
+        let handle = self.instance.with_handles(FUNCTION, |state| state.lend_update(update, staleness))?;
         self.instance.add(handle)?;
-        self.clients.insert(client);
+        self.updates.insert(name);
         Ok(())
     }
 
@@ -134,7 +136,7 @@ impl Aggregation {
         const FUNCTION: &str = "partial";
         let part = self.instance.partial()?;
         let state = self.instance.take_state(FUNCTION, part.parameters, part.bytes)?;
-        let updates = self.clients.len() as u64;
+        let updates = self.updates.len() as u64;
         if part.updates != updates {
             let why = format!("it says that it holds {} updates, but {updates} were added", part.updates);
             return Err(self.instance.error(FUNCTION, Fault::Answer(why)));
@@ -145,7 +147,7 @@ impl Aggregation {
             let why = format!("{updates} updates have the weight {}", part.weight);
             return Err(self.instance.error(FUNCTION, Fault::Answer(why)));
         }
-        Ok(PartialAggregate { plugin: self.digest, state, weight: part.weight, clients: self.clients })
+        Ok(PartialAggregate { plugin: self.digest, state, weight: part.weight, updates: self.updates })
     }
 
     /// Takes in a share of this round that another instance of this plugin folded.
@@ -157,13 +159,13 @@ impl Aggregation {
         if part.plugin != self.digest {
             return Err(self.instance.error(FUNCTION, Fault::ForeignShare(part.plugin.to_string())).into());
         }
-        if let Some(client) = part.clients.intersection(&self.clients).next() {
-            return Err(AddError::Refused(Refusal::Repeated { client: client.clone() }));
+        if let Some(update) = part.updates.intersection(&self.updates).next() {
+            return Err(AddError::Refused(Refusal::Repeated { update: update.clone() }));
         }
         let (parameters, bytes) = self.instance.lend_state(FUNCTION, part.state)?;
-        let updates = part.clients.len() as u64;
+        let updates = part.updates.len() as u64;
         self.instance.merge(&aggregator::PartialAggregate { parameters, bytes, weight: part.weight, updates })?;
-        self.clients.extend(part.clients);
+        self.updates.extend(part.updates);
         Ok(())
     }
 
@@ -187,7 +189,7 @@ impl Aggregation {
     /// How many updates were added and merged.
     #[must_use]
     pub fn updates(&self) -> usize {
-        self.clients.len()
+        self.updates.len()
     }
 
     /// What the plugin wrote to its log since the last time this was asked.

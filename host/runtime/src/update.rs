@@ -8,10 +8,14 @@ use crate::Metric;
 /// What is known about an update besides its tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpdateInfo {
+    /// Its own name: no two updates of one aggregation share it.
+    pub update: String,
     /// The client that sent it.
     pub client: String,
     /// The round whose global model the client started from.
     pub round: u64,
+    /// How many global models have been made since that one: 0 where rounds wait for their clients.
+    pub staleness: u32,
     /// How many examples the client trained on.
     pub num_examples: u64,
     /// What the client measured.
@@ -59,18 +63,18 @@ pub enum Refusal {
     /// It rests on nothing, and a mean weighted with nothing is not a number.
     #[error("the number of examples is 0, but must be at least 1")]
     NoExamples,
-    /// The client's first update of the round counts, and no other.
-    #[error("client `{client}` has an update in this round already")]
+    /// An update counts once.
+    #[error("update `{update}` is in this aggregation already")]
     Repeated {
-        /// The client.
-        client: String,
+        /// The update.
+        update: String,
     },
     /// It was made for another round.
-    #[error("the update is of round {found}, but round {expected} is being aggregated")]
+    #[error("the update is for round {found}, but round {expected} is being aggregated")]
     OtherRound {
         /// The round that is being aggregated.
         expected: u64,
-        /// The round that the update was made in.
+        /// The round that the update was made in, and as many later as it is stale.
         found: u64,
     },
 }

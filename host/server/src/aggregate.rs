@@ -62,7 +62,8 @@ fn fold(aggregation: &mut Aggregation, updates: &[UpdateArgument], global: &Para
         let parameters = formats::read(&argument.path, &Expected::Layout(global.layout()), None)?.parameters;
         // One file is one client, whatever its path is spelled like.
         let client = std::fs::canonicalize(&argument.path).with_context(|| format!("{path}"))?.display().to_string();
-        let info = UpdateInfo { client, round, num_examples: argument.num_examples, metrics: Vec::new() };
+        let (update, num_examples) = (client.clone(), argument.num_examples);
+        let info = UpdateInfo { update, client, round, staleness: 0, num_examples, metrics: Vec::new() };
         let update = Update::checked(info, &parameters, global).with_context(|| format!("update {path}"))?;
         aggregation.add(update).with_context(|| format!("update {path}"))?;
     }

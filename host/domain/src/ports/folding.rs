@@ -99,6 +99,10 @@ pub struct FoldedUpdate {
     pub update: UpdateId,
     /// The file, as it was uploaded.
     pub blob: Digest,
+    /// The file of the model that the client started from.
+    pub base: Digest,
+    /// How many global models have been made since that one.
+    pub staleness: u32,
     /// Examples that it rests on.
     pub examples: u64,
     /// What the client measured when it trained.

@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use fedwit_domain::ports::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, FoldingError};
 use fedwit_domain::{Metrics, StateBlob};
 use fedwit_runtime::{AddError, Aggregation, Fault, Level, Metric, Outcome, Plugin, Update, UpdateInfo};
-use fedwit_tensor::Parameters;
 use fedwit_tensor::formats::{self, Format};
 use uuid::Uuid;
 
@@ -19,19 +18,12 @@ pub(super) struct PluginFold {
     shared: Arc<Shared>,
     start: FoldStart,
     plugin: Plugin,
-    base: Parameters,
     aggregation: Option<Aggregation>,
 }
 
 impl PluginFold {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        start: FoldStart,
-        plugin: Plugin,
-        base: Parameters,
-        aggregation: Aggregation,
-    ) -> Self {
-        Self { shared, start, plugin, base, aggregation: Some(aggregation) }
+    pub(super) fn new(shared: Arc<Shared>, start: FoldStart, plugin: Plugin, aggregation: Aggregation) -> Self {
+        Self { shared, start, plugin, aggregation: Some(aggregation) }
     }
 
     async fn run<T: Send + 'static>(
@@ -68,7 +60,7 @@ impl PluginFold {
 
     /// Keeps what came out. Takes the fold, whose accumulator is as large as two models.
     async fn keep(self, outcome: Outcome) -> Result<FoldOutcome, FoldError> {
-        let Self { shared, start, plugin, base: _, aggregation } = self;
+        let Self { shared, start, plugin, aggregation } = self;
         drop(aggregation);
         let FoldStart { session, round, attempt, model, .. } = &start;
         let scratch = |what: &str| shared.blobs.scratch().join(format!("{what}-{}.safetensors", Uuid::new_v4()));
@@ -110,17 +102,20 @@ impl PluginFold {
 #[async_trait]
 impl Fold for PluginFold {
     async fn add(&mut self, update: FoldedUpdate) -> Result<(), FoldError> {
-        let FoldedUpdate { client, update: id, blob, examples, metrics } = update;
+        let FoldedUpdate { client, update: id, blob, base, staleness, examples, metrics } = update;
         let shared = Arc::clone(&self.shared);
-        let parameters = shared.update(blob, self.start.base, &self.base).await.map_err(fold_error)?;
+        let started_from = shared.global_model(base).await.map_err(fold_error)?;
+        let parameters = shared.update(blob, base, &started_from).await.map_err(fold_error)?;
         let metrics = metrics.into_iter().map(|(name, value)| Metric { name, value }).collect();
         let info = UpdateInfo {
+            update: id.to_string(),
             client: client.to_string(),
-            round: self.start.round.0.into(),
+            round: self.start.round.0.saturating_sub(staleness).into(),
+            staleness,
             num_examples: examples,
             metrics,
         };
-        let update = Update::checked(info, &parameters, &self.base);
+        let update = Update::checked(info, &parameters, &started_from);
         let update = update.map_err(|refusal| FoldError::Rejected(refusal.to_string()))?;
         let (session, round) = (self.start.session, self.start.round);
         tracing::info!(

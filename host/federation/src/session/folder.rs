@@ -82,6 +82,8 @@ impl Folder {
                     client: client.clone(),
                     update: accepted.update.clone(),
                     blob: accepted.blob,
+                    base: session.model.blob,
+                    staleness: 0,
                     examples: accepted.examples,
                     metrics: accepted.metrics.clone(),
                 };
