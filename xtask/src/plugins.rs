@@ -2,7 +2,7 @@
 //!
 //! Guests are built for `wasm32-unknown-unknown`, whose standard library asks nothing of a host: what a component
 //! imports is then what its author called, and no WASI creeps in. The core modules that cargo makes are wrapped into
-//! components here and checked against the world in `wit/`, so that a guest that no server would take never leaves
+//! components here and checked against the worlds in `wit/`, so that a guest that no server would take never leaves
 //! this step.
 
 mod module;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use wit_component::ComponentEncoder;
 
-use self::world::PluginWorld;
+use self::world::PluginWorlds;
 use crate::workspace::{Purpose, Workspace};
 
 /// Builds every guest of the workspace, and leaves alone what has not changed.
@@ -23,14 +23,14 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let guests = workspace.guests();
     toolchain::ensure_target(workspace)?;
     let modules = module::build(workspace, &guests)?;
-    let world = PluginWorld::read(&workspace.root().join("wit"))?;
+    let worlds = PluginWorlds::read(&workspace.root().join("wit"))?;
 
     let mut current = Vec::new();
     for (guest, module) in guests.iter().zip(modules) {
         let folder = workspace.components(guest.purpose);
         let path = folder.join(format!("{}.wasm", guest.name));
         let component = componentise(&module)
-            .and_then(|component| world.check(&component).map(|()| component))
+            .and_then(|component| worlds.check(&component).map(|()| component))
             .with_context(|| format!("plugin `{}` ({})", guest.name, guest.package))?;
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         write_if_changed(&path, &component)?;

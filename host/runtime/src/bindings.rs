@@ -15,4 +15,4 @@ wasmtime::component::bindgen!({
 });
 
 pub(crate) use exports::fedwit::plugin::aggregator;
-pub(crate) use fedwit::plugin::{log, tensors, types, updates};
+pub(crate) use fedwit::plugin::{log, secrets, tensors, types, updates};

@@ -3,6 +3,7 @@
 
 mod log;
 mod order_statistics;
+mod secrets;
 mod tensors;
 mod types;
 mod updates;

@@ -66,8 +66,12 @@ impl Instance {
         })
     }
 
-    pub(crate) fn describe(&mut self) -> Result<aggregator::Description, PluginError> {
+    pub(crate) fn describe(&mut self) -> Result<types::Description, PluginError> {
         self.call("describe", |plugin, store| plugin.call_describe(store).map(Ok))
+    }
+
+    pub(crate) fn mergeable(&mut self) -> Result<bool, PluginError> {
+        self.call("mergeable", |plugin, store| plugin.call_mergeable(store).map(Ok))
     }
 
     pub(crate) fn begin(&mut self, context: &aggregator::Context) -> Result<(), PluginError> {

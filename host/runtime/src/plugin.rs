@@ -81,13 +81,17 @@ impl Plugin {
             mergeable: false,
             config_schema: serde_json::Value::Null,
         };
-        let description = Instance::new(&unnamed, "describe")?.describe()?;
+        let mut instance = Instance::new(&unnamed, "describe")?;
+        let description = instance.describe()?;
+        if let Some(permission) = description.permissions.first() {
+            return Err(LoadError::Description(format!("it wants {permission:?}, which cannot be granted")));
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 name: checked_name(description.name)?,
                 version: checked_version(description.version)?,
                 summary: checked_summary(description.summary)?,
-                mergeable: description.mergeable,
+                mergeable: instance.mergeable()?,
                 config_schema: checked_schema(&description.config_schema)?,
                 ..unnamed
             }),

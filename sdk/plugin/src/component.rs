@@ -1,17 +1,18 @@
 //! What [`export!`](crate::export) needs in a component: the generated records in terms of this crate's.
 
 pub use crate::bindings::exports::fedwit::plugin::aggregator as generated;
+pub use crate::bindings::fedwit::plugin::types::Description;
 use crate::{Aggregator, config};
 
 /// What the component says of itself.
 #[must_use]
-pub fn describe<A: Aggregator>(version: &str) -> generated::Description {
-    generated::Description {
+pub fn describe<A: Aggregator>(version: &str) -> Description {
+    Description {
         name: A::NAME.to_owned(),
         version: version.to_owned(),
         summary: A::SUMMARY.to_owned(),
-        mergeable: A::MERGEABLE,
         config_schema: config::schema::<A::Config>(),
+        permissions: Vec::new(),
     }
 }
 

@@ -15,8 +15,12 @@ macro_rules! export {
             }
 
             impl $crate::component::generated::Guest for Component {
-                fn describe() -> $crate::component::generated::Description {
+                fn describe() -> $crate::component::Description {
                     $crate::component::describe::<$aggregator>(::std::env!("CARGO_PKG_VERSION"))
+                }
+
+                fn mergeable() -> bool {
+                    <$aggregator as $crate::Aggregator>::MERGEABLE
                 }
 
                 fn begin(context: $crate::component::generated::Context) -> ::std::result::Result<(), $crate::Error> {

@@ -1,4 +1,4 @@
-//! Whether a component is one that the server can take: its imports and exports against the world in `wit/`.
+//! Whether a component is one that the server can take: its imports and exports against the worlds in `wit/`.
 
 use std::path::Path;
 
@@ -6,33 +6,24 @@ use anyhow::{Context, Result, bail};
 use wit_component::{DecodedWasm, decode, targets};
 use wit_parser::{PackageId, Resolve, WorldId};
 
-/// The world that every guest of this workspace is made against.
-const WORLD: &str = "aggregator-plugin";
-
-/// What a plugin may import and has to export.
-pub(crate) struct PluginWorld {
+/// What plugins may import and have to export: the worlds of the WIT package.
+pub(crate) struct PluginWorlds {
     wit: Resolve,
-    world: WorldId,
+    package: PackageId,
 }
 
-impl PluginWorld {
+impl PluginWorlds {
     /// Reads the WIT package in `folder`.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let mut wit = Resolve::default();
         let (package, _) =
             wit.push_dir(folder).with_context(|| format!("cannot read the WIT package in {}", folder.display()))?;
-        Self::select(wit, package)
+        Ok(Self { wit, package })
     }
 
-    fn select(wit: Resolve, package: PackageId) -> Result<Self> {
-        let world = wit
-            .select_world(&[package], Some(WORLD))
-            .with_context(|| format!("the WIT package has no world `{WORLD}`"))?;
-        Ok(Self { wit, world })
-    }
-
-    /// Refuses a component that does not fit, naming the interface. One may import less than the world offers and
-    /// export more than it asks for: bindings for other languages than Rust have exports of their own.
+    /// Refuses a component that fits no world, naming the interface. Its world is the one whose export it has. One
+    /// may import less than the world offers and export more than it asks for: bindings for other languages than Rust
+    /// have exports of their own.
     ///
     /// Interfaces are compared by name first, since the comparison of types that follows answers in positions and
     /// not in words.
@@ -42,23 +33,31 @@ impl PluginWorld {
             bail!("it is a WIT package and no component");
         };
         let theirs = &their_wit.worlds[their_world];
-        let ours = &self.wit.worlds[self.world];
-        let (imports, exports) = (self.names(ours.imports.keys()), self.names(ours.exports.keys()));
-
-        for key in theirs.imports.keys() {
-            let name = their_wit.name_world_key(key);
-            if !imports.contains(&name) {
-                bail!("it imports `{name}`, but in world `{WORLD}` there is only {}", listed(&imports));
-            }
-        }
         let exported: Vec<_> = theirs.exports.keys().map(|key| their_wit.name_world_key(key)).collect();
-        for name in &exports {
-            if !exported.contains(name) {
-                bail!("it does not export `{name}`, as world `{WORLD}` asks; it exports {}", listed(&exported));
+        let Some(world) = self.worlds().find(|world| self.exports(*world).iter().all(|name| exported.contains(name)))
+        else {
+            let wanted: Vec<_> = self.worlds().flat_map(|world| self.exports(world)).collect();
+            bail!("it exports {}, but none of {}, by which a plugin is known", listed(&exported), listed(&wanted));
+        };
+        let ours = &self.wit.worlds[world];
+        let imports = self.names(ours.imports.keys());
+        let name = &ours.name;
+        for key in theirs.imports.keys() {
+            let import = their_wit.name_world_key(key);
+            if !imports.contains(&import) {
+                bail!("it imports `{import}`, but in world `{name}` there is only {}", listed(&imports));
             }
         }
-        targets(&self.wit, self.world, component, false)
-            .with_context(|| format!("its interfaces have the names but not the types of world `{WORLD}`"))
+        targets(&self.wit, world, component, false)
+            .with_context(|| format!("its interfaces have the names but not the types of world `{name}`"))
+    }
+
+    fn worlds(&self) -> impl Iterator<Item = WorldId> {
+        self.wit.packages[self.package].worlds.values().copied()
+    }
+
+    fn exports(&self, world: WorldId) -> Vec<String> {
+        self.names(self.wit.worlds[world].exports.keys())
     }
 
     fn names<'a>(&self, keys: impl Iterator<Item = &'a wit_parser::WorldKey>) -> Vec<String> {

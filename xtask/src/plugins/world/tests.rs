@@ -6,13 +6,17 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use super::*;
 
-/// Two imports and an export, as small as they can be.
+const WORLD: &str = "aggregator-plugin";
+
+/// Two worlds: one with two imports and an export, and one with nothing but an export.
 const WIT: &str = "
     package test:plugin@0.1.0;
     interface log { write: func(level: u32); }
     interface clock { now: func() -> u64; }
     interface aggregator { finish: func() -> u32; }
+    interface balancer { place: func() -> u32; }
     world aggregator-plugin { import log; import clock; export aggregator; }
+    world balancer-plugin { export balancer; }
 ";
 
 const FINISH: &str = r#"(func (export "test:plugin/aggregator@0.1.0#finish") (result i32) i32.const 0)"#;
@@ -34,8 +38,9 @@ fn guest(wit: &str, name: &str, fields: &[&str]) -> Result<Vec<u8>> {
 }
 
 fn check(component: &[u8]) -> Result<()> {
-    let (wit, world) = world(WIT, WORLD)?;
-    PluginWorld { wit, world }.check(component)
+    let mut wit = Resolve::default();
+    let package = wit.push_str("test.wit", WIT)?;
+    PluginWorlds { wit, package }.check(component)
 }
 
 /// Why a component was refused.
@@ -85,8 +90,8 @@ fn a_missing_export_is_named() -> Result<()> {
     let now = r#"(func (export "test:plugin/clock@0.1.0#now") (result i64) i64.const 0)"#;
     assert_eq!(
         refusal(&guest(&wit, "idle", &[now])?),
-        "it does not export `test:plugin/aggregator@0.1.0`, as world `aggregator-plugin` asks; \
-         it exports `test:plugin/clock@0.1.0`"
+        "it exports `test:plugin/clock@0.1.0`, but none of `test:plugin/aggregator@0.1.0`, \
+         `test:plugin/balancer@0.1.0`, by which a plugin is known"
     );
     Ok(())
 }
@@ -95,7 +100,7 @@ fn a_missing_export_is_named() -> Result<()> {
 fn a_module_without_bindings_exports_nothing() -> Result<()> {
     let component = ComponentEncoder::default().module(&wat::parse_str("(module)")?)?.encode()?;
     let refusal = refusal(&component);
-    assert!(refusal.ends_with("asks; it exports nothing"), "{refusal}");
+    assert!(refusal.starts_with("it exports nothing, but none of"), "{refusal}");
     Ok(())
 }
 
@@ -103,7 +108,7 @@ fn a_module_without_bindings_exports_nothing() -> Result<()> {
 fn another_version_of_an_interface_is_another_interface() -> Result<()> {
     let wit = WIT.replace("@0.1.0", "@0.2.0");
     let refusal = refusal(&guest(&wit, WORLD, &[&FINISH.replace("@0.1.0", "@0.2.0")])?);
-    assert!(refusal.starts_with("it does not export `test:plugin/aggregator@0.1.0`"), "{refusal}");
+    assert!(refusal.starts_with("it exports `test:plugin/aggregator@0.2.0`, but none of"), "{refusal}");
     Ok(())
 }
 
@@ -124,9 +129,22 @@ fn what_is_not_webassembly_is_no_component() {
 }
 
 #[test]
-fn the_world_of_this_workspace_can_be_read() -> Result<()> {
-    let world = PluginWorld::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit"))?;
-    let exports = world.names(world.wit.worlds[world.world].exports.keys());
-    assert_eq!(exports, ["fedwit:plugin/aggregator@0.1.0"]);
+fn a_world_is_known_by_its_export_and_has_imports_of_its_own() -> Result<()> {
+    const PLACE: &str = r#"(func (export "test:plugin/balancer@0.1.0#place") (result i32) i32.const 0)"#;
+    check(&guest(WIT, "balancer-plugin", &[PLACE])?)?;
+    let wit = format!("{WIT} world curious {{ import log; export balancer; }}");
+    assert_eq!(
+        refusal(&guest(&wit, "curious", &[WRITE, PLACE])?),
+        "it imports `test:plugin/log@0.1.0`, but in world `balancer-plugin` there is only nothing"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_worlds_of_this_workspace_can_be_read() -> Result<()> {
+    let worlds = PluginWorlds::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit"))?;
+    let exports: Vec<_> = worlds.worlds().flat_map(|world| worlds.exports(world)).collect();
+    let interfaces = ["aggregator", "client-selector", "load-balancer", "storage-adapter"];
+    assert_eq!(exports, interfaces.map(|name| format!("fedwit:plugin/{name}@0.1.0")));
     Ok(())
 }
