@@ -43,4 +43,6 @@ pub enum TensorError {
     Interval { low: f64, high: f64 },
     #[error("the fraction to trim is {trim}, but must be at least 0 and below 0.5")]
     Trim { trim: f64 },
+    #[error("{keep} of {models} models are to be kept, but must be at least 1 and no more than there are")]
+    Keep { keep: usize, models: usize },
 }

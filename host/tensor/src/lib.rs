@@ -30,5 +30,6 @@ pub use builder::Builder;
 pub use dtype::DType;
 pub use error::TensorError;
 pub use layout::{Layout, TensorType};
-pub use order_statistics::{median, squared_distances, trimmed_mean};
+pub use order_statistics::{mean_around_median, median, squared_distances, trimmed_mean};
 pub use parameters::Parameters;
+pub use reduction::squared_norms;

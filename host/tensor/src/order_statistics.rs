@@ -17,15 +17,7 @@ use crate::{DType, Parameters, TensorError, work};
 /// # Errors
 /// [`TensorError::NoModels`], or names the first tensor that does not fit.
 pub fn median(models: &[&Parameters]) -> Result<Parameters, TensorError> {
-    by_coordinate(models, |values| {
-        let middle = values.len() / 2;
-        if values.len().is_multiple_of(2) {
-            // Halved first: the sum of two large values may be infinite where their mean is not.
-            values[middle - 1] / 2.0 + values[middle] / 2.0
-        } else {
-            values[middle]
-        }
-    })
+    by_coordinate(models, middle)
 }
 
 /// The mean of corresponding elements without the `floor(trim * n)` smallest and as many largest of the `n`. A
@@ -44,6 +36,32 @@ pub fn trimmed_mean(models: &[&Parameters], trim: f64) -> Result<Parameters, Ten
     by_coordinate(models, |values| {
         let kept = &values[dropped..values.len() - dropped];
         kept.iter().sum::<f64>() / kept.len() as f64
+    })
+}
+
+/// The mean of the `keep` corresponding elements that are nearest to their [`median()`]; of two as near, the smaller. A
+/// result is not-a-number where a value is. The layout is that of the first model.
+///
+/// The last step of Bulyan: El Mhamdi et al. 2018, "The Hidden Vulnerability of Distributed Learning in Byzantium",
+/// section 4.
+///
+/// # Errors
+/// [`TensorError::Keep`] unless `keep` is at least 1 and at most the number of models, [`TensorError::NoModels`], or
+/// names the first tensor that does not fit.
+pub fn mean_around_median(models: &[&Parameters], keep: usize) -> Result<Parameters, TensorError> {
+    if keep == 0 || keep > models.len() {
+        return Err(if models.is_empty() {
+            TensorError::NoModels
+        } else {
+            TensorError::Keep { keep, models: models.len() }
+        });
+    }
+    by_coordinate(models, |values| {
+        let median = middle(values);
+        // What is kept lies side by side: it moves up while what it would gain is nearer than what it would lose.
+        let ends = values.iter().zip(&values[keep..]);
+        let first = ends.take_while(|(lost, gained)| median - **lost > **gained - median).count();
+        values[first..first + keep].iter().sum::<f64>() / keep as f64
     })
 }
 
@@ -85,6 +103,17 @@ pub fn squared_distances(models: &[&Parameters]) -> Result<Vec<f64>, TensorError
         }
     }
     Ok(distances)
+}
+
+/// The median of sorted values.
+fn middle(values: &[f64]) -> f64 {
+    let middle = values.len() / 2;
+    if values.len().is_multiple_of(2) {
+        // Halved first: the sum of two large values may be infinite where their mean is not.
+        values[middle - 1] / 2.0 + values[middle] / 2.0
+    } else {
+        values[middle]
+    }
 }
 
 /// A model of what `of` makes of the sorted values of each coordinate, or not-a-number where one of them is.

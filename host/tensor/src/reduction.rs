@@ -58,6 +58,12 @@ impl Parameters {
     }
 }
 
+/// The sum of the squares of all elements of each model.
+#[must_use]
+pub fn squared_norms(models: &[&Parameters]) -> Vec<f64> {
+    models.iter().map(|model| model.squared_norm()).collect()
+}
+
 /// The first tensor with an element that is infinite or not a number.
 pub(crate) fn first_not_finite(parameters: &Parameters) -> Option<usize> {
     let of = |tensor, range| {

@@ -3,7 +3,9 @@
 
 mod support;
 
-use fedwit_tensor::{DType, Parameters, TensorError, median, squared_distances, trimmed_mean};
+use fedwit_tensor::{
+    DType, Parameters, TensorError, mean_around_median, median, squared_distances, squared_norms, trimmed_mean,
+};
 use support::{floats, model, noise, of_dtype, values};
 
 const MANY: usize = 70_001;
@@ -24,6 +26,7 @@ fn sums_are_those_of_a_plain_loop() {
     let (left, right) = (floats(&[("a", &a), ("b", &b)]), floats(&[("b", &a), ("a", &b)]));
     assert_near(left.sum(), a.iter().chain(&b).sum());
     assert_near(left.squared_norm(), a.iter().chain(&b).map(|value| value * value).sum());
+    assert_eq!(squared_norms(&[&left, &right]), [left.squared_norm(), right.squared_norm()]);
     assert_near(left.dot(&right).unwrap(), 2.0 * a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>());
     assert_eq!(left.dot(&floats(&[("a", &a)])).unwrap_err(), TensorError::Missing { name: "b".into() });
 }
@@ -112,6 +115,33 @@ fn a_trimmed_mean_drops_as_many_from_each_end() {
     for trim in [-0.1, 0.5, f64::NAN] {
         assert!(matches!(trimmed_mean(&all, trim), Err(TensorError::Trim { .. })), "{trim}");
     }
+}
+
+#[test]
+fn a_mean_around_the_median_is_of_the_nearest() {
+    let (columns, models) = models(7);
+    let all: Vec<_> = models.iter().collect();
+    for keep in [1, 2, 3, 6, 7] {
+        let found = values(&mean_around_median(&all, keep).unwrap(), "w");
+        for coordinate in (0..MANY).step_by(997) {
+            let column = sorted(&columns, coordinate);
+            let mut nearest = column.clone();
+            nearest.sort_by(|a, b| (a - column[3]).abs().total_cmp(&(b - column[3]).abs()));
+            assert_near(found[coordinate], f64::from((nearest[..keep].iter().sum::<f64>() / keep as f64) as f32));
+        }
+    }
+    for keep in [0, 8] {
+        assert_eq!(mean_around_median(&all, keep).unwrap_err(), TensorError::Keep { keep, models: 7 });
+    }
+    assert_eq!(mean_around_median(&[], 0).unwrap_err(), TensorError::NoModels);
+}
+
+#[test]
+fn of_two_values_as_near_to_the_median_the_smaller_is_kept() {
+    let of = |numbers: [f64; 2]| floats(&[("w", &numbers)]);
+    let all = [of([1.0, 4.0]), of([2.0, 1.0]), of([3.0, 3.0]), of([4.0, 2.0])];
+    let found = mean_around_median(&all.iter().collect::<Vec<_>>(), 1).unwrap();
+    assert_eq!(values(&found, "w"), [2.0, 2.0]);
 }
 
 #[test]

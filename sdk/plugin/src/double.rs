@@ -11,7 +11,7 @@ mod update;
 
 pub use accumulator::Accumulator;
 pub use builder::Builder;
-pub use order_statistics::{median, squared_distances, trimmed_mean};
+pub use order_statistics::{mean_around_median, median, squared_distances, squared_norms, trimmed_mean};
 pub use parameters::Parameters;
 pub use update::Update;
 

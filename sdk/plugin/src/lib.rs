@@ -107,8 +107,13 @@ pub use mean_delta::MeanDelta;
 
 #[cfg(target_arch = "wasm32")]
 pub use bindings::fedwit::plugin::{
-    tensors::{Accumulator, Builder, Parameters, median, squared_distances, trimmed_mean},
+    tensors::{
+        Accumulator, Builder, Parameters, mean_around_median, median, squared_distances, squared_norms, trimmed_mean,
+    },
     updates::Update,
 };
 #[cfg(not(target_arch = "wasm32"))]
-pub use double::{Accumulator, Builder, Parameters, Update, median, squared_distances, trimmed_mean};
+pub use double::{
+    Accumulator, Builder, Parameters, Update, mean_around_median, median, squared_distances, squared_norms,
+    trimmed_mean,
+};

@@ -2,8 +2,8 @@
 
 use fedwit_plugin::testing::{parameters, update, update_with_info, with_types};
 use fedwit_plugin::{
-    Accumulator, Builder, DType, Error, Metric, Parameters, TensorType, UpdateInfo, median, squared_distances,
-    trimmed_mean,
+    Accumulator, Builder, DType, Error, Metric, Parameters, TensorType, UpdateInfo, mean_around_median, median,
+    squared_distances, squared_norms, trimmed_mean,
 };
 
 const ALL: [DType; 7] =
@@ -231,6 +231,12 @@ fn order_statistics_go_coordinate_by_coordinate() {
     assert_eq!(w(&median(&all).unwrap()), [2.5, 15.0]);
     assert_eq!(w(&trimmed_mean(&all, 0.25).unwrap()), [2.5, 15.0]);
     assert_eq!(w(&trimmed_mean(&all, 0.24).unwrap()), [26.5, 13.75], "a quarter of four is one, and less is none");
+    assert_eq!(w(&mean_around_median(&all, 3).unwrap()), [2.0, 20.0]);
+    assert_eq!(w(&mean_around_median(&all[..3], 2).unwrap()), [1.5, 15.0], "of two as near, the smaller");
+    for keep in [0, 5] {
+        assert!(failed(mean_around_median(&all, keep)).contains("kept"));
+    }
+    assert_eq!(squared_norms(&all[..2]).unwrap(), [901.0, 109.0]);
     assert_eq!(squared_distances(&all[..2]).unwrap(), [0.0, 404.0, 404.0, 0.0]);
     for trim in [-0.1, 0.5, f64::NAN] {
         failed(trimmed_mean(&all, trim));

@@ -18,6 +18,14 @@ impl tensors::Host for HostState {
         self.over_all(&models, |models| fedwit_tensor::trimmed_mean(models, trim))
     }
 
+    fn mean_around_median(&mut self, models: Handles, keep: u32) -> Result<Resource<ParametersHandle>, Failure> {
+        self.over_all(&models, |models| fedwit_tensor::mean_around_median(models, keep as usize))
+    }
+
+    fn squared_norms(&mut self, models: Handles) -> Result<Vec<f64>, Failure> {
+        Ok(fedwit_tensor::squared_norms(&self.all(&models)?))
+    }
+
     fn squared_distances(&mut self, models: Handles) -> Result<Vec<f64>, Failure> {
         // As many numbers as there are pairs, and a list may name one handle again and again.
         let limit = self.limits.bytes_per_host_call;

@@ -9,10 +9,7 @@ use crate::Error;
 /// # Errors
 /// For an empty list, and for models that do not fit together.
 pub fn median(models: &[&Parameters]) -> Result<Parameters, Error> {
-    by_coordinate(models, |values| {
-        let middle = values.len() / 2;
-        if values.len().is_multiple_of(2) { values[middle - 1] / 2.0 + values[middle] / 2.0 } else { values[middle] }
-    })
+    by_coordinate(models, middle)
 }
 
 /// The mean of corresponding elements without the `floor(trim * n)` smallest and as many largest.
@@ -30,6 +27,33 @@ pub fn trimmed_mean(models: &[&Parameters], trim: f64) -> Result<Parameters, Err
     })
 }
 
+/// The mean of the `keep` corresponding elements that are nearest to their median; of two as near, the smaller.
+///
+/// # Errors
+/// Unless `keep` is at least 1 and at most the number of models, and for models that do not fit together.
+pub fn mean_around_median(models: &[&Parameters], keep: u32) -> Result<Parameters, Error> {
+    let kept = keep as usize;
+    if kept == 0 || kept > models.len() {
+        let count = models.len();
+        return Err(failed(format!("{keep} of {count} models are to be kept, but must be at least 1 and no more")));
+    }
+    by_coordinate(models, |values| {
+        let median = middle(values);
+        let mut nearest = values.to_vec();
+        // A stable sort: of two as near, the smaller comes first.
+        nearest.sort_by(|left, right| (left - median).abs().total_cmp(&(right - median).abs()));
+        nearest[..kept].iter().sum::<f64>() / kept as f64
+    })
+}
+
+/// The sum of the squares of all elements of each model.
+///
+/// # Errors
+/// None.
+pub fn squared_norms(models: &[&Parameters]) -> Result<Vec<f64>, Error> {
+    models.iter().map(|model| model.squared_norm()).collect()
+}
+
 /// The squared Euclidean distance of every model to every other, row-major.
 ///
 /// # Errors
@@ -44,6 +68,11 @@ pub fn squared_distances(models: &[&Parameters]) -> Result<Vec<f64>, Error> {
         }
     }
     Ok(distances)
+}
+
+fn middle(values: &[f64]) -> f64 {
+    let middle = values.len() / 2;
+    if values.len().is_multiple_of(2) { values[middle - 1] / 2.0 + values[middle] / 2.0 } else { values[middle] }
 }
 
 fn by_coordinate(models: &[&Parameters], of: impl Fn(&[f64]) -> f64) -> Result<Parameters, Error> {
