@@ -38,6 +38,7 @@ pub struct FedAdagrad {
 impl Aggregator for FedAdagrad {
     const NAME: &'static str = "fedadagrad";
     const SUMMARY: &'static str = "FedOpt with AdaGrad: steps that shrink with all the change there has been.";
+    const MERGEABLE: bool = true;
     type Config = Config;
 
     fn begin(config: Config, context: Context) -> Result<Self, Error> {

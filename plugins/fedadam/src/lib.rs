@@ -42,6 +42,7 @@ pub struct FedAdam {
 impl Aggregator for FedAdam {
     const NAME: &'static str = "fedadam";
     const SUMMARY: &'static str = "FedOpt with Adam: steps that are scaled by a running mean of the squared change.";
+    const MERGEABLE: bool = true;
     type Config = Config;
 
     fn begin(config: Config, context: Context) -> Result<Self, Error> {

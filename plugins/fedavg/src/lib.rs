@@ -33,6 +33,7 @@ pub struct FedAvg {
 impl Aggregator for FedAvg {
     const NAME: &'static str = "fedavg";
     const SUMMARY: &'static str = "The mean of the clients' models, weighted by their examples.";
+    const MERGEABLE: bool = true;
     type Config = Config;
 
     fn begin(config: Config, context: Context) -> Result<Self, Error> {
@@ -55,7 +56,7 @@ impl Aggregator for FedAvg {
 
     fn finish(self) -> Result<Outcome, Error> {
         let delta = self.mean.finish()?;
-        let norm = Metric { name: "update_norm".to_owned(), value: delta.squared_norm()?.sqrt() };
+        let norm = Metric::new("update_norm", delta.squared_norm()?.sqrt());
         Ok(Outcome { model: self.global_model.plus(&delta)?, state: None, metrics: vec![norm] })
     }
 }

@@ -12,9 +12,12 @@
 //! There is no bias correction, and `tau` stands outside the root. `m` and `v` are the state, kept in the dtypes that
 //! computation is done in: a half-precision model's second moment would vanish in its own.
 
-mod state;
+use fedwit_plugin::{Context, Error, MeanDelta, Metric, Outcome, Parameters, PartialAggregate, State, Update, config};
 
-use fedwit_plugin::{Context, Error, MeanDelta, Metric, Outcome, Parameters, PartialAggregate, Update, config};
+/// What the state calls the momentum.
+const MOMENTUM: &str = "momentum";
+/// What the state calls the second moment.
+const SECOND_MOMENT: &str = "second_moment";
 
 /// What the optimisers are tuned by, apart from their own rules.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +61,11 @@ impl FedOpt {
         settings.check()?;
         let Context { global_model, state, .. } = context;
         let (momentum, second_moment) = match state {
-            Some(state) => state::restored(state, &global_model)?,
+            Some(mut state) => {
+                let moments = (state.take(MOMENTUM, &global_model)?, state.take(SECOND_MOMENT, &global_model)?);
+                state.emptied()?;
+                moments
+            }
             None => {
                 let zeros = global_model.filled(0.0)?.widened()?;
                 let second_moment = zeros.filled(settings.tau * settings.tau)?;
@@ -117,11 +124,8 @@ impl FedOpt {
         let step = momentum.divided_by(&new_second_moment.root()?.shifted(tau)?)?.scaled(learning_rate)?;
         Ok(Outcome {
             model: global_model.plus(&step)?,
-            state: Some(state::kept(momentum, new_second_moment)),
-            metrics: vec![
-                Metric { name: "update_norm".to_owned(), value: norm },
-                Metric { name: "step_norm".to_owned(), value: step.squared_norm()?.sqrt() },
-            ],
+            state: Some(State::of([(MOMENTUM, momentum), (SECOND_MOMENT, new_second_moment)])),
+            metrics: vec![Metric::new("update_norm", norm), Metric::new("step_norm", step.squared_norm()?.sqrt())],
         })
     }
 }
@@ -203,6 +207,20 @@ mod tests {
     #[test]
     fn a_round_without_updates_fails() {
         assert!(matches!(round(&[]).finish(Parameters::plus), Err(Error::Failed(_))));
+    }
+
+    #[test]
+    fn a_state_goes_on_and_one_of_another_optimiser_is_refused() {
+        let kept = |first: &str, second: &str| {
+            State::of([(first, model(DType::Float64, 1.0)), (second, model(DType::Float64, 4.0))])
+        };
+        let begin = |state| FedOpt::begin(SETTINGS, context(&model(DType::Float64, 0.0), Some(state)));
+        let mut round = begin(kept("momentum", "second_moment")).unwrap();
+        add(&mut round, DType::Float64, 0.0, 1);
+        let outcome = round.finish(|second_moment, _| second_moment.scaled(1.0)).unwrap();
+        close(outcome.model.values("w").unwrap()[0], 0.1 * 0.9 / (2.0 + 1e-3));
+        let refused = begin(kept("momentum", "variance"));
+        assert!(matches!(refused, Err(Error::Failed(why)) if why == "the state lacks `second_moment`"));
     }
 
     #[test]

@@ -43,6 +43,7 @@ impl Aggregator for FedYogi {
     const NAME: &'static str = "fedyogi";
     const SUMMARY: &'static str =
         "FedOpt with Yogi: steps whose scale changes by as much as there was change, and no faster.";
+    const MERGEABLE: bool = true;
     type Config = Config;
 
     fn begin(config: Config, context: Context) -> Result<Self, Error> {

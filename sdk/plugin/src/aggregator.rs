@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Metric, Parameters, Update};
+use crate::{Error, Metric, Parameters, State, Update};
 
 /// One round, or a share of one: turns model updates into the next global model.
 ///
@@ -14,8 +14,9 @@ pub trait Aggregator: Sized {
     const NAME: &'static str;
     /// One sentence, for people who choose among plugins.
     const SUMMARY: &'static str;
-    /// Whether `partial` and `merge` work, so that a round can be spread over several instances.
-    const MERGEABLE: bool = true;
+    /// Whether `partial` and `merge` are there, so that a round can be spread over several instances. Whatever way the
+    /// updates are shared out, the model must be the same up to rounding. If not, every update goes to one instance.
+    const MERGEABLE: bool;
     /// The parameters of a session: read from its JSON, and described to its users by the schema of this type.
     /// Refuse what is unknown (`#[serde(deny_unknown_fields, default)]`), and derive `Serialize` as well: without it
     /// the schema has no defaults.
@@ -36,14 +37,20 @@ pub trait Aggregator: Sized {
     /// Hands up what was added and merged so far.
     ///
     /// # Errors
-    /// [`Error::Failed`] if [`Aggregator::MERGEABLE`] is false.
-    fn partial(self) -> Result<PartialAggregate, Error>;
+    /// [`Error::Failed`] if this aggregator is not [mergeable](Self::MERGEABLE).
+    fn partial(self) -> Result<PartialAggregate, Error> {
+        Err(not_mergeable::<Self>())
+    }
 
     /// Takes in a share that another instance folded. An empty one has no effect.
     ///
     /// # Errors
-    /// [`Error::Rejected`] if it cannot be used; then nothing may have changed.
-    fn merge(&mut self, part: PartialAggregate) -> Result<(), Error>;
+    /// [`Error::Rejected`] if it cannot be used; then nothing may have changed. [`Error::Failed`] if this aggregator is
+    /// not [mergeable](Self::MERGEABLE).
+    fn merge(&mut self, part: PartialAggregate) -> Result<(), Error> {
+        drop(part);
+        Err(not_mergeable::<Self>())
+    }
 
     /// Makes the new global model.
     ///
@@ -74,15 +81,6 @@ pub struct NamedParameters {
     pub value: Parameters,
 }
 
-/// What an aggregator keeps from one round to the next.
-#[derive(Debug)]
-pub struct State {
-    /// Tensors: what an optimiser remembers.
-    pub parameters: Vec<NamedParameters>,
-    /// Anything else, in a form of the plugin's own; at most 1 MiB.
-    pub bytes: Vec<u8>,
-}
-
 /// A share of a round's updates, folded.
 #[derive(Debug)]
 pub struct PartialAggregate {
@@ -105,4 +103,56 @@ pub struct Outcome {
     pub state: Option<State>,
     /// What to show beside the round.
     pub metrics: Vec<Metric>,
+}
+
+impl Metric {
+    /// A value with its name, such as `update_norm`.
+    #[must_use]
+    pub fn new(name: &str, value: f64) -> Self {
+        Self { name: name.to_owned(), value }
+    }
+}
+
+fn not_mergeable<A: Aggregator>() -> Error {
+    Error::Failed(format!("`{}` looks at all updates of a round at once: there are no shares of it", A::NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, JsonSchema)]
+    struct Nothing {}
+
+    struct Whole;
+
+    impl Aggregator for Whole {
+        const NAME: &'static str = "whole";
+        const SUMMARY: &'static str = "Takes no shares.";
+        const MERGEABLE: bool = false;
+        type Config = Nothing;
+
+        fn begin(_: Nothing, _: Context) -> Result<Self, Error> {
+            Ok(Self)
+        }
+
+        fn add(&mut self, _: Update) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn finish(self) -> Result<Outcome, Error> {
+            Err(Error::Failed("no update was added".to_owned()))
+        }
+    }
+
+    #[test]
+    fn an_aggregator_without_shares_fails_by_name_where_one_is_asked_of_it() {
+        let share = PartialAggregate { parameters: Vec::new(), bytes: Vec::new(), weight: 1.0, updates: 1 };
+        for failed in [Whole.merge(share), Whole.partial().map(drop)] {
+            assert!(matches!(failed, Err(Error::Failed(why)) if why.contains("`whole`")));
+        }
+    }
 }

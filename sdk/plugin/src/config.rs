@@ -1,5 +1,8 @@
 //! Reading a plugin's configuration, with errors that name the key.
 
+use std::fmt::Display;
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -45,10 +48,18 @@ pub fn positive(key: &str, value: f64) -> Result<(), Error> {
 /// # Errors
 /// [`Error::InvalidConfig`].
 pub fn fraction(key: &str, value: f64) -> Result<(), Error> {
-    check(key, value, (0.0..1.0).contains(&value), "at least 0 and below 1")
+    within(key, value, 0.0..1.0)
 }
 
-fn check(key: &str, value: f64, holds: bool, allowed: &str) -> Result<(), Error> {
+/// Refuses a value of `key` that is not at least the start and below the end of a range.
+///
+/// # Errors
+/// [`Error::InvalidConfig`].
+pub fn within(key: &str, value: f64, range: Range<f64>) -> Result<(), Error> {
+    check(key, value, range.contains(&value), format_args!("at least {} and below {}", range.start, range.end))
+}
+
+fn check(key: &str, value: f64, holds: bool, allowed: impl Display) -> Result<(), Error> {
     if holds { Ok(()) } else { Err(Error::InvalidConfig(format!("`{key}` is {value}, but must be {allowed}"))) }
 }
 
@@ -107,6 +118,8 @@ mod tests {
             fraction("beta", value).unwrap_err();
         }
         fraction("beta", 0.0).unwrap();
+        let refused = within("trim", 0.5, 0.0..0.5);
+        assert!(matches!(refused, Err(Error::InvalidConfig(why)) if why.ends_with("at least 0 and below 0.5")));
         positive("rate", 1e-300).unwrap();
     }
 }

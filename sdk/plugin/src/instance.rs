@@ -117,6 +117,7 @@ mod tests {
     impl Aggregator for Mean {
         const NAME: &'static str = "mean";
         const SUMMARY: &'static str = "The mean.";
+        const MERGEABLE: bool = true;
         type Config = Nothing;
 
         fn begin(_: Nothing, context: Context) -> Result<Self, Error> {

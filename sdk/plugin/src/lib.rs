@@ -32,6 +32,7 @@
 //! impl Aggregator for Mean {
 //!     const NAME: &'static str = "mean";
 //!     const SUMMARY: &'static str = "Goes along the mean of the clients' deltas.";
+//!     const MERGEABLE: bool = true;
 //!     type Config = Config;
 //!
 //!     fn begin(config: Config, context: Context) -> Result<Self, Error> {
@@ -87,6 +88,7 @@
 mod aggregator;
 #[doc(hidden)]
 pub mod bindings;
+mod collected;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod component;
@@ -97,13 +99,16 @@ mod export;
 pub mod instance;
 pub mod log;
 mod mean_delta;
+mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
-pub use aggregator::{Aggregator, Context, NamedParameters, Outcome, PartialAggregate, State};
+pub use aggregator::{Aggregator, Context, NamedParameters, Outcome, PartialAggregate};
 pub use bindings::fedwit::plugin::types::{Dtype as DType, Error, Metric, TensorType};
 pub use bindings::fedwit::plugin::updates::UpdateInfo;
+pub use collected::Collected;
 pub use mean_delta::MeanDelta;
+pub use state::State;
 
 #[cfg(target_arch = "wasm32")]
 pub use bindings::fedwit::plugin::{

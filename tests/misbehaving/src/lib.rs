@@ -57,6 +57,7 @@ impl Config {
 impl Aggregator for Misbehaving {
     const NAME: &'static str = "misbehaving";
     const SUMMARY: &'static str = "Does what a plugin must not, on request.";
+    const MERGEABLE: bool = true;
     type Config = Config;
 
     fn begin(config: Config, context: Context) -> Result<Self, Error> {

@@ -33,6 +33,7 @@ pub struct Slow {
 impl Aggregator for Slow {
     const NAME: &'static str = "slow";
     const SUMMARY: &'static str = "FedAdam that takes its time.";
+    const MERGEABLE: bool = true;
     type Config = Config;
 
     fn begin(config: Config, context: Context) -> Result<Self, Error> {
