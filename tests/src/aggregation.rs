@@ -5,6 +5,21 @@ use fedwit_tensor::{Builder, DType, Layout, Parameters, TensorType};
 
 use crate::target;
 
+/// The aggregators that the project ships.
+pub const AGGREGATORS: [&str; 11] = [
+    "fedavg",
+    "fedavgm",
+    "fedadagrad",
+    "fedadam",
+    "fedyogi",
+    "median",
+    "trimmed-mean",
+    "krum",
+    "multi-krum",
+    "bulyan",
+    "fedbuff",
+];
+
 /// A runtime with these limits, and compiled plugins kept between tests.
 ///
 /// # Panics
@@ -30,22 +45,43 @@ pub fn plugin(runtime: &Runtime, name: &str) -> Plugin {
 /// If `dtype` cannot hold a value.
 #[must_use]
 pub fn model(dtype: DType, values: &[f64]) -> Parameters {
-    let tensor = TensorType { name: "w".to_owned(), dtype: DType::F64, shape: vec![values.len()] };
-    let mut builder = Builder::zeros(&Layout::new(vec![tensor]).expect("a layout"));
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    builder.write("w", 0, &bytes).expect("values");
+    model_of(dtype, &[&[values.len()]], values)
+}
+
+/// A model of a tensor for each shape, with all their values in a row, rounded to `dtype`.
+///
+/// # Panics
+/// If `dtype` cannot hold a value, or there are not as many values as the shapes have.
+#[must_use]
+pub fn model_of(dtype: DType, shapes: &[&[usize]], values: &[f64]) -> Parameters {
+    let name = |index: usize| if index == 0 { "w".to_owned() } else { format!("w{index}") };
+    let tensor =
+        |(index, shape): (usize, &&[usize])| TensorType { name: name(index), dtype: DType::F64, shape: shape.to_vec() };
+    let mut builder = Builder::zeros(&Layout::new(shapes.iter().enumerate().map(tensor).collect()).expect("a layout"));
+    let mut rest = values;
+    for (index, shape) in shapes.iter().enumerate() {
+        let (tensor, others) = rest.split_at(shape.iter().product());
+        let bytes: Vec<u8> = tensor.iter().flat_map(|value| value.to_le_bytes()).collect();
+        builder.write(&name(index), 0, &bytes).expect("values");
+        rest = others;
+    }
+    assert!(rest.is_empty(), "{} values are too many", rest.len());
     builder.build().cast(dtype).expect("values of the dtype")
 }
 
-/// The values of such a model.
+/// All values of a model in a row.
 ///
 /// # Panics
-/// If it is another.
+/// If it cannot be read.
 #[must_use]
 pub fn values(model: &Parameters) -> Vec<f64> {
     let wide = model.cast(DType::F64).expect("float64 holds every value");
-    let bytes = wide.read("w", 0, wide.layout().elements() as u64).expect("the tensor");
-    bytes.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
+    let mut values = Vec::new();
+    for tensor in wide.layout().tensors() {
+        let bytes = wide.read(&tensor.name, 0, tensor.elements() as u64).expect("the tensor");
+        values.extend(bytes.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)));
+    }
+    values
 }
 
 /// A first round.

@@ -15,4 +15,4 @@ pub mod target;
 pub mod wait;
 pub mod wire;
 
-pub use aggregation::{model, plugin, round, runtime, update, values};
+pub use aggregation::{AGGREGATORS, model, model_of, plugin, round, runtime, update, values};

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use fedwit_runtime::{Limits, LoadError, Runtime};
-use fedwit_tests::{plugin, runtime, target};
+use fedwit_tests::{AGGREGATORS, plugin, runtime, target};
 
 fn load(text: &str) -> LoadError {
     let runtime = runtime(Limits::default());
@@ -15,16 +15,34 @@ fn load(text: &str) -> LoadError {
 #[test]
 fn every_shipped_plugin_says_what_it_is() {
     let runtime = runtime(Limits::default());
-    for name in ["fedavg", "fedadagrad", "fedadam", "fedyogi"] {
+    for name in AGGREGATORS {
         let plugin = plugin(&runtime, name);
         assert_eq!(plugin.name(), name);
-        assert!(plugin.mergeable() && !plugin.summary().is_empty(), "{name}");
+        assert!(!plugin.summary().is_empty(), "{name}");
+        let whole = ["median", "trimmed-mean", "krum", "multi-krum", "bulyan"].contains(&name);
+        assert_eq!(plugin.mergeable(), !whole, "{name}");
         let schema = plugin.config_schema();
         assert_eq!(schema["type"], "object", "{name}: {schema}");
         assert_eq!(schema["additionalProperties"], false, "{name}: {schema}");
-        for (key, property) in schema["properties"].as_object().unwrap() {
-            assert!(property["description"].is_string() && !property["default"].is_null(), "{name}, {key}: {property}");
+        let properties = schema["properties"].as_object();
+        assert_eq!(properties.is_none(), name == "median", "{name} has parameters: {schema}");
+        for (key, property) in properties.into_iter().flatten() {
+            assert!(property["description"].is_string(), "{name}, {key}: {property}");
+            assert!(property.get("default").is_some(), "{name}, {key}: {property}");
+            let number = property["type"] != "boolean";
+            let bounded = ["minimum", "exclusiveMinimum"].iter().any(|bound| property.get(bound).is_some());
+            assert_eq!(number, bounded, "{name}, {key}: {property}");
         }
+    }
+}
+
+#[test]
+fn every_aggregator_is_listed_here() {
+    let shipped = std::fs::read_dir(target::plugins()).unwrap().map(|file| file.unwrap().path());
+    let shipped = shipped.filter(|path| path.extension().is_some_and(|ending| ending == "wasm"));
+    for path in shipped {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(AGGREGATORS.contains(&name.as_str()), "{name}");
     }
 }
 
@@ -34,7 +52,7 @@ fn no_component_knows_where_it_was_built() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let folders = [Some(workspace.to_owned()), Some(target::folder()), std::env::home_dir(), cargo];
-    for name in ["fedavg", "fedadagrad", "fedadam", "fedyogi", "misbehaving"] {
+    for name in AGGREGATORS.into_iter().chain(["misbehaving"]) {
         let component = std::fs::read(target::component(name).unwrap()).unwrap();
         let holds = |text: &[u8]| component.windows(text.len()).any(|bytes| bytes == text);
         // They do have paths, with which panics say where they are.
