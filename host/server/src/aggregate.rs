@@ -19,23 +19,29 @@ pub(crate) fn run(arguments: &AggregateArguments) -> Result<()> {
         ensure!(*state != arguments.out.path, "--state and --out both name {}", state.display());
     }
     let plugin = plugins::load(&arguments.plugin, &arguments.plugins)?;
+    ensure!(
+        arguments.combiners == 1 || plugin.mergeable(),
+        "--combiners: `{}` looks at all updates of a round at once, and merges no shares of it",
+        plugin.name()
+    );
     let global = read_global(&arguments.global, &arguments.reading)?;
     let saved = match &arguments.state {
         Some(path) => saved_state(path, &plugin, arguments)?,
         None => None,
     };
     let number = arguments.round.unwrap_or_else(|| saved.as_ref().map_or(1, |saved| saved.round.saturating_add(1)));
-    let mut aggregation = plugin.begin(Round {
+    let round = Round {
         number,
         config: arguments.config.clone(),
         seed: arguments.seed,
-        global_model: global.clone(),
+        global_model: global,
         state: saved.map(|saved| saved.state),
-    })?;
-    let folded = fold(&mut aggregation, &arguments.updates, &global, number);
+    };
+    let mut controller = plugin.begin(round.clone())?;
+    let reduced = reduce(&plugin, &round, arguments, &mut controller);
     // Also, and above all, when something went wrong.
-    show_log(&mut aggregation, &plugin);
-    let outcome = folded?;
+    show_log(&mut controller, &plugin);
+    let outcome = reduced?;
     write(arguments, &plugin, number, &outcome)?;
     report(arguments, &plugin, number, &outcome).context("writing to standard output")
 }
@@ -55,19 +61,47 @@ fn read_global(path: &Path, reading: &ReadingArguments) -> Result<Parameters> {
     Ok(global)
 }
 
+/// Adds the updates, or has an instance for each combiner add its share and merges what they hand up, as a server with
+/// combiners does. One share is folded after the other.
+fn reduce(
+    plugin: &Plugin,
+    round: &Round,
+    arguments: &AggregateArguments,
+    controller: &mut Aggregation,
+) -> Result<Outcome> {
+    if arguments.combiners == 1 {
+        add(controller, arguments.updates.iter(), round)?;
+        return Ok(controller.finish()?);
+    }
+    for combiner in 0..arguments.combiners {
+        let share = arguments.updates.iter().skip(combiner).step_by(arguments.combiners);
+        let mut aggregation = plugin.begin(round.clone())?;
+        let added = add(&mut aggregation, share, round);
+        show_log(&mut aggregation, plugin);
+        added?;
+        controller.merge(aggregation.partial()?)?;
+    }
+    Ok(controller.finish()?)
+}
+
 /// Adds one update after the other, so that only one is in memory at a time.
-fn fold(aggregation: &mut Aggregation, updates: &[UpdateArgument], global: &Parameters, round: u64) -> Result<Outcome> {
+fn add<'a>(
+    aggregation: &mut Aggregation,
+    updates: impl Iterator<Item = &'a UpdateArgument>,
+    round: &Round,
+) -> Result<()> {
+    let global = &round.global_model;
     for argument in updates {
         let path = argument.path.display();
         let parameters = formats::read(&argument.path, &Expected::Layout(global.layout()), None)?.parameters;
         // One file is one client, whatever its path is spelled like.
         let client = std::fs::canonicalize(&argument.path).with_context(|| format!("{path}"))?.display().to_string();
         let (update, num_examples) = (client.clone(), argument.num_examples);
-        let info = UpdateInfo { update, client, round, staleness: 0, num_examples, metrics: Vec::new() };
+        let info = UpdateInfo { update, client, round: round.number, staleness: 0, num_examples, metrics: Vec::new() };
         let update = Update::checked(info, &parameters, global).with_context(|| format!("update {path}"))?;
         aggregation.add(update).with_context(|| format!("update {path}"))?;
     }
-    Ok(aggregation.finish()?)
+    Ok(())
 }
 
 fn show_log(aggregation: &mut Aggregation, plugin: &Plugin) {

@@ -67,6 +67,10 @@ pub(crate) struct AggregateArguments {
     /// For aggregators that want random numbers.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Share the updates out over so many instances of the plugin, and merge what they hand up: the same model, up to
+    /// rounding, as a server with combiners makes.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = combiners)]
+    pub(crate) combiners: usize,
     #[command(flatten)]
     pub(crate) plugins: PluginArguments,
     #[command(flatten)]
@@ -136,6 +140,14 @@ impl FromStr for ModelPath {
         let format = Format::from_ending(&path)
             .ok_or("its ending names no format: .safetensors, .npz, .bin, .f64 and .f32 do")?;
         Ok(Self { path, format })
+    }
+}
+
+fn combiners(argument: &str) -> Result<usize, String> {
+    const MOST: usize = 1000;
+    match argument.parse() {
+        Ok(combiners) if (1..=MOST).contains(&combiners) => Ok(combiners),
+        _ => Err(format!("it must be a whole number from 1 to {MOST}")),
     }
 }
 

@@ -167,7 +167,7 @@ fn one_file_counts_once_however_it_is_spelled() {
     let bench = one_and_three(DType::F32);
     bench
         .fedwit(aggregate(&["--plugin", "fedavg", "--update", "one.npz=1", "--update", "./one.npz=1"]))
-        .fails_with(1, &["one.npz", "has an update in this round already"]);
+        .fails_with(1, &["one.npz", "is in this aggregation already"]);
 }
 
 #[test]
@@ -209,12 +209,61 @@ fn a_configuration_that_the_plugin_refuses_names_the_key() {
         ("fedadagrad", r#"{"tau": 0}"#, "tau"),
         ("fedavg", r#"{"weighted": 1}"#, "weighted"),
         ("fedavg", r#"{"learning_rate": 1}"#, "learning_rate"),
+        ("fedavgm", r#"{"momentum": 1}"#, "momentum"),
+        ("median", r#"{"trim": 0}"#, "trim"),
+        ("trimmed-mean", r#"{"trim": 0.5}"#, "trim"),
+        ("krum", r#"{"byzantine": -1}"#, "byzantine"),
+        ("multi-krum", r#"{"keep": 0}"#, "keep"),
+        ("bulyan", r#"{"byzantine": 0.5}"#, "byzantine"),
+        ("fedbuff", r#"{"buffer": 0}"#, "buffer"),
     ] {
         let run = bench.fedwit(aggregate(&["--plugin", plugin, "--config", config, "--update", "one.npz=1"]));
         run.fails_with(1, &[plugin, "begin", "invalid configuration", said]);
     }
-    let whole = r#"{"learning_rate": 1, "beta1": 0, "beta2": 0, "tau": 1}"#;
-    bench.fedwit(aggregate(&["--plugin", "fedadam", "--config", whole, "--update", "one.npz=1"])).succeeds();
+    for (plugin, whole_numbers) in [
+        ("fedadam", r#"{"learning_rate": 1, "beta1": 0, "beta2": 0, "tau": 1}"#),
+        ("fedavgm", r#"{"learning_rate": 1, "momentum": 0}"#),
+        ("fedbuff", r#"{"learning_rate": 1, "buffer": 1}"#),
+        ("trimmed-mean", r#"{"trim": 0}"#),
+    ] {
+        bench.fedwit(aggregate(&["--plugin", plugin, "--config", whole_numbers, "--update", "one.npz=1"])).succeeds();
+    }
+}
+
+#[test]
+fn updates_can_be_shared_out_over_combiners() {
+    let bench = one_and_three(DType::F32);
+    let updates = ["--plugin", "fedavg", "--update", "one.npz=30", "--update", "three.npz=10"];
+    for combiners in ["1", "2", "3"] {
+        bench.fedwit(aggregate(&[&updates[..], &["--combiners", combiners]].concat())).succeeds();
+        assert_eq!(value(&bench, "out.npz"), 1.5, "over {combiners}");
+    }
+    let twice = ["--plugin", "fedavg", "--update", "one.npz=1", "--update", "./one.npz=1", "--combiners", "2"];
+    bench.fedwit(aggregate(&twice)).fails_with(1, &["one.npz", "in this aggregation already"]);
+    for combiners in ["0", "1.5", "1001", "many"] {
+        let arguments = [&updates[..], &["--combiners", combiners]].concat();
+        bench.fedwit(aggregate(&arguments)).fails_with(2, &["--combiners"]);
+    }
+}
+
+#[test]
+fn a_plugin_that_merges_no_shares_is_not_shared_out() {
+    let bench = one_and_three(DType::F32);
+    for plugin in ["median", "trimmed-mean", "krum", "multi-krum", "bulyan"] {
+        let arguments = ["--plugin", plugin, "--update", "one.npz=1", "--combiners", "2"];
+        bench.fedwit(aggregate(&arguments)).fails_with(1, &["--combiners", plugin]);
+        assert!(!bench.path("out.npz").exists(), "{plugin}");
+    }
+}
+
+#[test]
+fn too_few_updates_for_so_many_byzantine_clients_are_told() {
+    let bench = one_and_three(DType::F32);
+    for (plugin, needed) in [("krum", "5 are needed"), ("multi-krum", "5 are needed"), ("bulyan", "7 are needed")] {
+        let config = r#"{"byzantine": 1}"#;
+        let arguments = ["--plugin", plugin, "--config", config, "--update", "one.npz=1", "--update", "three.npz=1"];
+        bench.fedwit(aggregate(&arguments)).fails_with(1, &[plugin, "finish", "there are 2 updates", needed]);
+    }
 }
 
 #[test]

@@ -77,13 +77,61 @@ fn fedyogi_gives_the_golden_models() {
     check("fedyogi");
 }
 
+#[test]
+fn fedavgm_gives_the_golden_models() {
+    check("fedavgm");
+}
+
+#[test]
+fn median_gives_the_golden_models() {
+    check("median");
+}
+
+#[test]
+fn trimmed_mean_gives_the_golden_models() {
+    check("trimmed-mean");
+}
+
+#[test]
+fn krum_gives_the_golden_models() {
+    check("krum");
+}
+
+#[test]
+fn multi_krum_gives_the_golden_models() {
+    check("multi-krum");
+}
+
+/// Mean, optimisers' memory and the division by all examples, over shares of three, of one and of none.
+#[test]
+fn shares_of_combiners_give_the_golden_models() {
+    for algorithm in ["fedavg", "fedavgm", "fedadagrad", "fedadam", "fedyogi"] {
+        for combiners in [2, 5, 7] {
+            check_over(algorithm, combiners);
+        }
+    }
+}
+
+#[test]
+fn every_golden_case_has_a_test() {
+    let source = include_str!("golden.rs");
+    for Case { algorithm, .. } in Golden::load().cases {
+        assert!(source.contains(&format!("    check(\"{algorithm}\");")), "{algorithm}");
+    }
+}
+
 fn check(algorithm: &str) {
+    check_over(algorithm, 1);
+}
+
+fn check_over(algorithm: &str, combiners: usize) {
     let golden = Golden::load();
     let case = golden.cases.iter().find(|case| case.algorithm == algorithm).unwrap();
     assert_eq!(case.global_models.len(), golden.rounds.len());
     for (dtype, ending, tolerance) in [(DType::F32, "npz", 1e-6), (DType::F64, "safetensors", 1e-12)] {
         let bench = Bench::new();
         let global = |round: usize| format!("global-{round}.{ending}");
+        let what = |round: usize| format!("{algorithm}, {dtype}, {combiners} combiners, round {round}");
         bench.write(&global(0), dtype, &golden.tensors(&golden.seed_model));
         for (number, round) in golden.rounds.iter().enumerate() {
             let (_, model) = bench.read(&global(number));
@@ -99,6 +147,8 @@ fn check(algorithm: &str) {
                 &global(number),
                 "--out",
                 &global(number + 1),
+                "--combiners",
+                &combiners.to_string(),
             ]
             .map(str::to_owned)
             .to_vec();
@@ -111,7 +161,7 @@ fn check(algorithm: &str) {
             let (dtypes, found) = bench.read(&global(number + 1));
             assert!(dtypes.iter().all(|found| *found == dtype), "{algorithm}: {dtypes:?} instead of {dtype}");
             let expected = golden.tensors(&case.global_models[number]);
-            assert_near(&found, &expected, tolerance, &format!("{algorithm}, {dtype}, round {}", number + 1));
+            assert_near(&found, &expected, tolerance, &what(number + 1));
         }
     }
 }
