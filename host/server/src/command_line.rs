@@ -7,6 +7,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fedwit_tensor::formats::Format;
 
+use crate::plugin_command::PluginCommand;
 use crate::settings::Settings;
 
 /// A federated-learning server whose algorithms are sandboxed WebAssembly components.
@@ -26,6 +27,9 @@ pub(crate) enum Command {
     /// Looks at model files, and changes their format.
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Makes plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
 }
 
 /// Settings come from flags, from environment variables and from a file, the first that speaks winning. Relative paths

@@ -12,6 +12,7 @@ mod gate;
 mod listener;
 mod model;
 mod operations;
+mod plugin_command;
 mod plugins;
 mod readiness;
 mod serve;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Aggregate(arguments) => aggregate::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Model(ModelCommand::Info(arguments)) => model::info(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Model(ModelCommand::Convert(arguments)) => model::convert(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Plugin(command) => plugin_command::run(&command).map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,
