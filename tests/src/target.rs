@@ -1,6 +1,7 @@
 //! What was built, and where it lies.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -37,15 +38,17 @@ pub fn plugins() -> PathBuf {
     folder().join("plugins")
 }
 
-/// A component: a plugin, or a guest that is made for tests.
+/// A component: a plugin, a guest that is made for tests, or an example in another language than Rust.
 ///
 /// # Errors
 /// If it was not built.
 pub fn component(name: &str) -> Result<PathBuf> {
     let file = format!("{name}.wasm");
-    let places = [plugins(), folder().join("test-plugins")];
+    let places = [plugins(), folder().join("test-plugins"), folder().join("examples")];
     let path = places.iter().map(|folder| folder.join(&file)).find(|path| path.exists());
-    path.with_context(|| format!("{file} is in none of {places:?}: run `cargo xtask plugins`"))
+    path.with_context(|| {
+        format!("{file} is in none of {places:?}: run `cargo xtask plugins` or `cargo xtask examples`")
+    })
 }
 
 /// Compiled plugins are kept between tests.
@@ -61,4 +64,17 @@ pub fn plugin_cache() -> PathBuf {
 pub fn python() -> Result<PathBuf> {
     let path = std::env::var_os("FEDWIT_TEST_PYTHON").map(PathBuf::from);
     path.context("FEDWIT_TEST_PYTHON is not set: run the tests by `cargo xtask test`")
+}
+
+/// Where programs are looked for that an author of a plugin has at hand: `fedwit`, `node`, `npm`, `cargo component`.
+///
+/// # Errors
+/// If the server's binary was not built.
+pub fn path() -> Result<OsString> {
+    let mut folders: Vec<_> = fedwit()?.parent().map(Path::to_owned).into_iter().collect();
+    // Set by `cargo xtask test`: the folders of what the system may lack.
+    for variable in ["FEDWIT_TEST_PROGRAMS", "PATH"] {
+        folders.extend(std::env::var_os(variable).iter().flat_map(std::env::split_paths));
+    }
+    std::env::join_paths(folders).context("a folder of programs has a `:` in its name")
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::workspace::{Purpose, Workspace};
-use crate::{plugins, server, shell};
+use crate::{examples, plugins, shell};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -19,7 +19,8 @@ pub(crate) struct Arguments {
 /// library's test harness too; the server's binary, which some of them measure, is built before them.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     plugins::build(workspace)?;
-    server::build(workspace)?;
+    // And the server's binary, with which they are built.
+    examples::build(workspace)?;
     let mut benchmarks = workspace.benchmarks();
     if benchmarks.is_empty() {
         bail!("no crate of this workspace has a benchmark");

@@ -5,9 +5,12 @@
 
 mod bench;
 mod demo;
+mod examples;
 mod fuzz;
 mod graphiql;
+mod node;
 mod plugins;
+mod programs;
 mod python;
 mod server;
 mod shell;
@@ -33,6 +36,8 @@ struct CommandLine {
 enum Chore {
     /// Build every plugin of the workspace to a component in target/plugins
     Plugins,
+    /// Build the aggregators in examples/ to components in target/examples
+    Examples,
     /// Fetch what the GraphiQL page is made of to target/graphiql
     Graphiql,
     /// Train a model through the server with FEDn's own clients
@@ -60,6 +65,7 @@ fn run(chore: &Chore) -> Result<()> {
     let workspace = Workspace::find()?;
     match chore {
         Chore::Plugins => plugins::build(&workspace),
+        Chore::Examples => examples::build(&workspace),
         Chore::Graphiql => graphiql::build(&workspace),
         Chore::Demo(arguments) => demo::run(&workspace, arguments),
         Chore::Test(arguments) => test::run(&workspace, arguments),

@@ -6,7 +6,7 @@
 //! this step.
 
 mod module;
-mod toolchain;
+pub(crate) mod toolchain;
 mod world;
 
 use std::fs;
@@ -21,7 +21,7 @@ use crate::workspace::{Purpose, Workspace};
 /// Builds every guest of the workspace, and leaves alone what has not changed.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let guests = workspace.guests();
-    toolchain::ensure_target(workspace)?;
+    toolchain::ensure_target(workspace, toolchain::TARGET)?;
     let modules = module::build(workspace, &guests)?;
     let worlds = PluginWorlds::read(&workspace.root().join("wit"))?;
 
@@ -55,7 +55,7 @@ fn componentise(module: &Path) -> Result<Vec<u8>> {
 
 /// Puts `bytes` at `path` in one step, so that a server or a test that looks meanwhile sees the old file or the new
 /// one. A file that holds them already keeps its time stamp.
-fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }

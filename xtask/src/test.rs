@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::workspace::{Purpose, Workspace};
-use crate::{graphiql, plugins, python, shell};
+use crate::{examples, graphiql, plugins, programs, python, shell};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -18,6 +18,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     plugins::build(workspace)?;
     graphiql::build(workspace)?;
     let python = python::ensure(workspace)?;
+    examples::build(workspace)?;
+    let programs = programs::ensure(workspace)?;
 
     let mut cargo = workspace.cargo();
     cargo.args(["test", "--locked", "--no-fail-fast"]);
@@ -29,5 +31,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     cargo.env("FEDWIT_TEST_PYTHON", python);
     cargo.env("FEDWIT_PLUGINS", workspace.components(Purpose::Plugin));
     cargo.env("FEDWIT_TEST_PLUGINS", workspace.components(Purpose::Test));
+    cargo.env("FEDWIT_TEST_PROGRAMS", programs);
     shell::run(&mut cargo)
 }

@@ -32,6 +32,8 @@ pub(crate) enum Purpose {
     Plugin,
     /// Only tests run it: it lies under `tests/`, and must never be found where a server looks for plugins.
     Test,
+    /// Authors learn from it: it lies under `examples/`, and is not built by cargo.
+    Example,
 }
 
 impl Workspace {
@@ -57,6 +59,7 @@ impl Workspace {
         self.target().join(match purpose {
             Purpose::Plugin => "plugins",
             Purpose::Test => "test-plugins",
+            Purpose::Example => "examples",
         })
     }
 
