@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::workspace::{Purpose, Workspace};
-use crate::{examples, plugins, shell};
+use crate::{examples, plugins, python, shell};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -12,7 +12,7 @@ pub(crate) struct Arguments {
     filter: Option<String>,
 }
 
-/// Builds the plugins, and runs the benchmarks that the workspace has.
+/// Builds the plugins, makes the Python that some are measured against, and runs the benchmarks that the workspace has.
 ///
 /// They run in the `dev` profile, where what computes is optimised like a release: what the tests built is measured,
 /// and nothing is compiled a second time. The benchmarks are named one by one, for otherwise cargo would build every
@@ -40,5 +40,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         cargo.args(["--", filter]);
     }
     cargo.env("FEDWIT_PLUGINS", workspace.components(Purpose::Plugin));
+    cargo.env("FEDWIT_TEST_PYTHON", python::ensure(workspace)?);
     shell::run(&mut cargo)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fedwit_tensor::{Layout, Parameters};
+use fedwit_tensor::{Layout, Parameters, TensorError};
 use thiserror::Error;
 
 use crate::bindings::{aggregator, types};
@@ -112,6 +112,25 @@ impl Aggregation {
     /// # Errors
     /// [`AddError`]. On a refusal and on [`Fault::Rejected`] nothing has changed.
     pub fn add(&mut self, update: Update) -> Result<(), AddError> {
+        let added = self.add_and_wait(update);
+        self.instance.state().flush_accumulators();
+        added
+    }
+
+    /// Adds updates that wait at the same time, one after the other, as [`Aggregation::add`] does each. What the plugin
+    /// adds to its accumulators is folded several at a time, which comes to the same and reads and writes the mean less
+    /// often; all of it is folded when this returns.
+    ///
+    /// # Errors
+    /// [`AddError`] for each update. After one that ends the aggregation the others give [`Fault::Ended`].
+    pub fn add_all(&mut self, updates: Vec<Update>) -> Vec<Result<(), AddError>> {
+        let added = updates.into_iter().map(|update| self.add_and_wait(update)).collect();
+        self.instance.state().flush_accumulators();
+        added
+    }
+
+    /// Adds an update, whose values may still wait in an accumulator then.
+    fn add_and_wait(&mut self, update: Update) -> Result<(), AddError> {
         const FUNCTION: &str = "add";
         let (name, staleness) = (update.info.update.clone(), update.info.staleness);
         let round = update.info.round.saturating_add(staleness.into());
@@ -136,6 +155,8 @@ impl Aggregation {
         const FUNCTION: &str = "partial";
         let part = self.instance.partial()?;
         let state = self.instance.take_state(FUNCTION, part.parameters, part.bytes)?;
+        let (_, state) = self.instance.settle(FUNCTION, None, Some(state))?;
+        let state = state.unwrap_or_default();
         let updates = self.updates.len() as u64;
         if part.updates != updates {
             let why = format!("it says that it holds {} updates, but {updates} were added", part.updates);
@@ -164,7 +185,10 @@ impl Aggregation {
         }
         let (parameters, bytes) = self.instance.lend_state(FUNCTION, part.state)?;
         let updates = part.updates.len() as u64;
-        self.instance.merge(&aggregator::PartialAggregate { parameters, bytes, weight: part.weight, updates })?;
+        let merged =
+            self.instance.merge(&aggregator::PartialAggregate { parameters, bytes, weight: part.weight, updates });
+        self.instance.state().flush_accumulators();
+        merged?;
         self.updates.extend(part.updates);
         Ok(())
     }
@@ -179,9 +203,11 @@ impl Aggregation {
         let aggregator::Outcome { model, state, metrics } = self.instance.finish()?;
         let model = self.instance.with_handles(FUNCTION, |state| state.take_parameters(model))?;
         let state = state.map(|state| self.instance.take_state(FUNCTION, state.parameters, state.bytes)).transpose()?;
-        let model = model
-            .outcome(&self.layout)
-            .map_err(|error| self.instance.error(FUNCTION, Fault::Model(Box::new(error))))?;
+        let wrong = |error| Fault::Model(Box::new(error));
+        let model = model.fitted_to(&self.layout).map_err(|error| self.instance.error(FUNCTION, wrong(error)))?;
+        let (model, state) = self.instance.settle(FUNCTION, Some(model), state)?;
+        let model = model.ok_or(TensorError::NoModels).flatten();
+        let model = model.map_err(|error| self.instance.error(FUNCTION, wrong(error)))?;
         let metrics = checked_metrics(metrics).map_err(|why| self.instance.error(FUNCTION, Fault::Answer(why)))?;
         Ok(Outcome { model, state, metrics })
     }
@@ -221,6 +247,9 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
+/// The model, or what is wrong with it, and the state, as far as there is either.
+type Settled = (Option<Result<Parameters, TensorError>>, Option<State>);
+
 /// Named parameters as they are handed to a plugin, and bytes.
 type Lent = (Vec<aggregator::NamedParameters>, Vec<u8>);
 
@@ -231,8 +260,7 @@ impl Instance {
         Ok((state.parameters.into_iter().map(lend).collect::<Result<_, PluginError>>()?, state.bytes))
     }
 
-    /// Takes back what a plugin wants kept, in exactly the dtypes that it says, so that going on with it in this
-    /// process is the same as going on from a file.
+    /// Takes back what a plugin wants kept.
     fn take_state(
         &mut self,
         function: &'static str,
@@ -252,10 +280,33 @@ impl Instance {
             if !names.insert(name.clone()) {
                 return Err(self.error(function, Fault::Answer(format!("it has `{name}` twice"))));
             }
-            let settled = value.settled().and_then(|value| value.check_finite().map(|()| value));
-            let settled = settled.map_err(|error| self.error(function, Fault::Answer(format!("`{name}`: {error}"))))?;
-            taken.push((name, settled));
+            taken.push((name, value));
         }
         Ok(State { parameters: taken, bytes })
+    }
+
+    /// Computes the model, if there is one, and what a plugin wants kept in one pass: what they have in common is
+    /// computed once. All in exactly the dtypes that they say, so that going on with them in this process is the same
+    /// as going on from a file, and finite.
+    fn settle(
+        &mut self,
+        function: &'static str,
+        model: Option<Parameters>,
+        state: Option<State>,
+    ) -> Result<Settled, PluginError> {
+        let kept = state.iter().flat_map(|state| &state.parameters).map(|(_, value)| value);
+        let all: Vec<&Parameters> = model.iter().chain(kept).collect();
+        let bytes = all.iter().map(|parameters| parameters.settling_bytes()).fold(0, usize::saturating_add);
+        self.with_handles(function, |host| host.afford(bytes).map_err(wasmtime::Error::new))?;
+        let settled = Parameters::settle_all(&all).into_iter();
+        let mut settled = settled.map(|settled| settled.and_then(|value| value.check_finite().map(|()| value)));
+        let model = model.and_then(|_| settled.next());
+        let Some(State { parameters, bytes }) = state else { return Ok((model, None)) };
+        let mut kept = Vec::with_capacity(parameters.len());
+        for ((name, _), value) in parameters.into_iter().zip(settled) {
+            let value = value.map_err(|error| self.error(function, Fault::Answer(format!("`{name}`: {error}"))))?;
+            kept.push((name, value));
+        }
+        Ok((model, Some(State { parameters: kept, bytes })))
     }
 }

@@ -1,6 +1,7 @@
 //! What a plugin's instance has on the host's side: its handles, and what it has used up.
 #![allow(unreachable_pub, reason = "the generated bindings re-export the types of handles, in a private module too")]
 
+mod expressions;
 mod log;
 mod order_statistics;
 mod secrets;
@@ -13,26 +14,30 @@ use wasmtime::ResourceLimiter;
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 use crate::clock::CallClock;
+use crate::ledger::{Claim, Ledger};
 use crate::log::PluginLog;
 use crate::update::Update;
 use crate::{Limit, Limits, bindings};
 
-/// Parameters behind a handle, and the bytes they were charged with.
+/// Parameters behind a handle. The memory of those that a plugin made is guarded by claims.
 pub struct ParametersHandle {
     pub(crate) parameters: Parameters,
-    charged: usize,
+    /// The memory of the graph, if they are an expression.
+    _graph: Option<Claim>,
 }
 
 /// A builder behind a handle.
 pub struct BuilderHandle {
     builder: Builder,
-    charged: usize,
+    claim: Claim,
 }
 
 /// An accumulator behind a handle.
 pub struct AccumulatorHandle {
     accumulator: Accumulator,
-    charged: usize,
+    claim: Claim,
+    /// The memory of the graphs of values that wait to be folded.
+    waiting: Vec<Claim>,
 }
 
 /// An update behind a handle.
@@ -76,7 +81,7 @@ pub(crate) struct HostState {
     limits: Limits,
     memory_bytes: usize,
     table_elements: usize,
-    tensor_bytes: usize,
+    ledger: Ledger,
     pub(crate) clock: CallClock,
     pub(crate) log: PluginLog,
 }
@@ -90,7 +95,7 @@ impl HostState {
             limits: limits.clone(),
             memory_bytes: 0,
             table_elements: 0,
-            tensor_bytes: 0,
+            ledger: Ledger::new(limits.tensor_bytes),
             clock: CallClock::new(limits),
             log: PluginLog::new(limits),
         }
@@ -98,7 +103,7 @@ impl HostState {
 
     /// A handle to parameters that the host has made for reasons of its own, and charges nobody with.
     pub(crate) fn lend_parameters(&mut self, parameters: Parameters) -> wasmtime::Result<Resource<ParametersHandle>> {
-        self.push(ParametersHandle { parameters, charged: 0 })
+        self.push(ParametersHandle { parameters, _graph: None })
     }
 
     /// A handle to an update.
@@ -108,9 +113,7 @@ impl HostState {
 
     /// Takes parameters back from the plugin.
     pub(crate) fn take_parameters(&mut self, handle: Resource<ParametersHandle>) -> wasmtime::Result<Parameters> {
-        let handle = self.table.delete(handle)?;
-        self.release(handle.charged);
-        Ok(handle.parameters)
+        Ok(self.table.delete(handle)?.parameters)
     }
 
     fn push<T: Send + 'static>(&mut self, value: T) -> wasmtime::Result<Resource<T>> {
@@ -118,29 +121,6 @@ impl HostState {
             ResourceTableError::Full => wasmtime::Error::new(Limit::Handles { limit: self.limits.handles }),
             other => other.into(),
         })
-    }
-
-    /// Refuses work whose result would be too much to keep, before it is done.
-    fn afford(&self, bytes: usize) -> Result<(), Limit> {
-        let (wanted, limit) = (self.tensor_bytes.saturating_add(bytes), self.limits.tensor_bytes);
-        if wanted > limit { Err(Limit::TensorBytes { wanted, limit }) } else { Ok(()) }
-    }
-
-    fn charge(&mut self, bytes: usize) -> Result<(), Limit> {
-        self.afford(bytes)?;
-        self.tensor_bytes += bytes;
-        Ok(())
-    }
-
-    fn release(&mut self, bytes: usize) {
-        self.tensor_bytes = self.tensor_bytes.saturating_sub(bytes);
-    }
-
-    /// A handle to a result, which is charged with what it keeps in memory.
-    fn keep(&mut self, parameters: Parameters) -> Result<Resource<ParametersHandle>, Failure> {
-        let charged = parameters.heap_bytes();
-        self.charge(charged)?;
-        Ok(self.push(ParametersHandle { parameters, charged })?)
     }
 
     fn parameters(&self, handle: &Resource<ParametersHandle>) -> wasmtime::Result<&Parameters> {

@@ -17,6 +17,7 @@ mod clock;
 mod error;
 mod host;
 mod instance;
+mod ledger;
 mod limits;
 mod log;
 mod plugin;

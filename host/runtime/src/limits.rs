@@ -13,8 +13,11 @@ pub struct Limits {
     pub table_elements: usize,
     /// Handles that live at one time. 10,000 by default.
     pub handles: usize,
-    /// Bytes of tensors that the plugin's own results keep in the host's memory. 16 GiB by default.
+    /// Bytes of tensors that the plugin's own results keep in the host's memory, also where only an expression still
+    /// needs them. 16 GiB by default.
     pub tensor_bytes: usize,
+    /// Operations of one expression: one with more is computed and kept at once. 64 by default.
+    pub expression_nodes: usize,
     /// Bytes that the plugin may hand to the host in one call. 128 MiB by default.
     pub bytes_per_host_call: usize,
     /// Time that the plugin's own code may take in one call; the host's arithmetic does not count. 10 s by default.
@@ -40,6 +43,7 @@ impl Default for Limits {
             table_elements: 100_000,
             handles: 10_000,
             tensor_bytes: 16 * 1024 * MIB,
+            expression_nodes: 64,
             bytes_per_host_call: 128 * MIB,
             guest_time: Duration::from_secs(10),
             call_time: Duration::from_secs(600),

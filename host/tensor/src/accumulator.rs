@@ -1,25 +1,34 @@
 //! A weighted mean that is kept up to date as values arrive.
 
-use std::sync::Arc;
-
-use rayon::prelude::*;
-
-use crate::block::{BLOCK, Block};
+use crate::block::Block;
 use crate::mapping::Anonymous;
-use crate::work::PIECE;
+use crate::program::Program;
+use crate::vectors::vectorised;
+use crate::work::{self, PIECE, Task};
 use crate::{DType, Layout, Parameters, TensorError};
+
+/// Values that wait at most until they are folded: enough that reading and writing the mean is little beside reading
+/// them, few enough that not many updates are kept alive.
+const MOST_WAITING: usize = 16;
 
 /// A running weighted mean in float64, updated in place.
 ///
 /// After values `u_1 .. u_k` of weights `w_1 .. w_k` it is `sum w_i u_i / W_k` with `W_k = sum w_i`, by the recurrence
 /// `m_k = m_{k-1} + (w_k / W_k) (u_k - m_{k-1})`, which never grows beyond the values themselves, as a sum of
 /// `w_i u_i` would. Float64 keeps ten thousand float32 updates within 1e-12 of the exact mean, for twice the memory of a
-/// float32 model; adding takes one pass over the value and no temporary.
+/// float32 model.
+///
+/// What is added may wait, to be folded with what comes next in one pass over the mean: that is no different from
+/// folding each alone, to the last bit. A value that is an expression is computed in that pass.
 pub struct Accumulator {
     layout: Layout,
     /// The mean of each tensor, one after the other.
     means: Anonymous,
+    /// Weights of all values, of those that wait too.
     total_weight: f64,
+    /// Values that are not in the mean yet, each with its weight's share of all until then.
+    waiting: Vec<(Parameters, f64)>,
+    empty: bool,
 }
 
 impl Accumulator {
@@ -30,7 +39,7 @@ impl Accumulator {
     pub fn new(layout: &Layout) -> Result<Self, TensorError> {
         let means = Anonymous::zeros(layout.elements())
             .map_err(|_| TensorError::OutOfMemory { bytes: Self::bytes_for(layout) })?;
-        Ok(Self { layout: layout.clone(), means, total_weight: 0.0 })
+        Ok(Self { layout: layout.clone(), means, total_weight: 0.0, waiting: Vec::new(), empty: true })
     }
 
     /// Bytes that the mean of such values takes while it runs.
@@ -51,7 +60,13 @@ impl Accumulator {
         self.total_weight
     }
 
-    /// Takes `value` into the mean.
+    /// How many values were added, but wait to be folded.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes `value` into the mean: at once, or with what comes next.
     ///
     /// # Errors
     /// Names the first tensor that does not fit, or the weight if it, or the sum of all, is not a positive finite
@@ -64,43 +79,53 @@ impl Accumulator {
         if !total_weight.is_finite() {
             return Err(TensorError::TotalWeight);
         }
-        let positions = self.layout.positions_in(value.layout())?;
+        let value = value.fitted_to(&self.layout)?;
+        self.total_weight = total_weight;
+        self.waiting.push((value, weight / total_weight));
+        if self.waiting.len() == MOST_WAITING {
+            self.flush();
+        }
+        Ok(())
+    }
 
+    /// Folds what waits, in one pass over it and the mean. Nothing that was added is kept alive after that.
+    pub fn flush(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.waiting);
         // The first value is the mean. It is written without reading what was there: reading fresh memory before
         // writing it would have the system map each page twice.
-        let first = self.total_weight == 0.0;
-        let rate = weight / total_weight;
+        let first_value = std::mem::replace(&mut self.empty, false);
+
         let mut rest = self.means.values();
-        let mut pieces = Vec::new();
-        for (tensor, position) in self.layout.tensors().iter().zip(positions) {
-            let means = rest.split_off_mut(..tensor.elements()).unwrap_or_default();
-            pieces.extend(means.chunks_mut(PIECE).enumerate().map(|(index, piece)| (position, index * PIECE, piece)));
+        let (mut programs, mut tasks) = (Vec::new(), Vec::new());
+        for (tensor, kind) in self.layout.tensors().iter().enumerate() {
+            let roots: Vec<_> = waiting.iter().map(|(value, _)| value.expression(tensor)).collect();
+            let program = programs.len();
+            programs.push(Program::new(&roots));
+            let means = rest.split_off_mut(..kind.elements()).unwrap_or_default();
+            let pieces = means.chunks_mut(PIECE).enumerate();
+            tasks.extend(pieces.map(|(piece, sink)| Task { program, first: piece * PIECE, length: sink.len(), sink }));
         }
-        pieces.into_par_iter().for_each(|(tensor, start, means)| {
-            let block = value.block(tensor);
-            if first {
-                block.read(start, means);
+        work::run(&programs, tasks, |means, value, offset, values| {
+            let means = &mut means[offset..offset + values.len()];
+            if first_value && value == 0 {
+                means.copy_from_slice(values);
                 return;
             }
-            let mut scratch = [0.0; BLOCK];
-            for (index, means) in means.chunks_mut(BLOCK).enumerate() {
-                let values = &mut scratch[..means.len()];
-                block.read(start + index * BLOCK, values);
-                for (mean, value) in means.iter_mut().zip(values) {
-                    *mean += rate * (*value - *mean);
-                }
-            }
+            let rate = waiting[value].1;
+            vectorised(|| means.iter_mut().zip(values).for_each(|(mean, value)| *mean += rate * (*value - *mean)));
         });
-        self.total_weight = total_weight;
-        Ok(())
     }
 
     /// The mean, kept in float64 and copied nowhere; its layout is that of the values.
     ///
     /// # Errors
     /// [`TensorError::NoValues`] before the first value.
-    pub fn mean(self) -> Result<Parameters, TensorError> {
-        if self.total_weight == 0.0 {
+    pub fn mean(mut self) -> Result<Parameters, TensorError> {
+        self.flush();
+        if self.empty {
             return Err(TensorError::NoValues);
         }
         let means = self.means.into_mapping();
@@ -109,9 +134,8 @@ impl Accumulator {
             let end = start + tensor.elements() * size_of::<f64>();
             let bytes = means.part(start..end);
             start = end;
-            Arc::new(Block::Mapped { bytes, dtype: DType::F64 })
+            Block::Mapped { bytes, dtype: DType::F64 }
         });
-        let blocks = blocks.collect();
-        Ok(Parameters::new(self.layout, blocks))
+        Ok(Parameters::kept(self.layout.clone(), blocks))
     }
 }

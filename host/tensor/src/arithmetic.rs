@@ -1,11 +1,12 @@
 //! Arithmetic on whole models, element by element.
 //!
-//! Each operation reads its operands block by block, widened to float64, and writes a new model, kept in the
-//! dtypes of [`DType::widened`]: one pass over memory, on all cores. Models fit together when they have the same names and
-//! shapes; nothing is broadcast. A result has the layout of the left operand.
+//! Nothing is computed here: an operation gives an expression, which is computed in float64, block by block and in one
+//! pass over memory, when something asks for its values. Models fit together when they have the same names and shapes;
+//! nothing is broadcast. A result has the layout of the left operand.
 
-use crate::block::BLOCK;
-use crate::{DType, Parameters, TensorError, work};
+use crate::expression::Expression;
+use crate::operation::{Binary, Unary};
+use crate::{Parameters, TensorError};
 
 impl Parameters {
     /// `self + other`.
@@ -13,7 +14,7 @@ impl Parameters {
     /// # Errors
     /// Names the first tensor that does not fit.
     pub fn plus(&self, other: &Self) -> Result<Self, TensorError> {
-        self.zipped(other, |left, right| left + right)
+        self.zipped(Binary::Plus, other)
     }
 
     /// `self - other`.
@@ -21,7 +22,7 @@ impl Parameters {
     /// # Errors
     /// Names the first tensor that does not fit.
     pub fn minus(&self, other: &Self) -> Result<Self, TensorError> {
-        self.zipped(other, |left, right| left - right)
+        self.zipped(Binary::Minus, other)
     }
 
     /// `self * other`, element by element.
@@ -29,7 +30,7 @@ impl Parameters {
     /// # Errors
     /// Names the first tensor that does not fit.
     pub fn times(&self, other: &Self) -> Result<Self, TensorError> {
-        self.zipped(other, |left, right| left * right)
+        self.zipped(Binary::Times, other)
     }
 
     /// `self / other`, element by element; by zero as IEEE 754 says.
@@ -37,7 +38,7 @@ impl Parameters {
     /// # Errors
     /// Names the first tensor that does not fit.
     pub fn divided_by(&self, other: &Self) -> Result<Self, TensorError> {
-        self.zipped(other, |left, right| left / right)
+        self.zipped(Binary::DividedBy, other)
     }
 
     /// The larger of each two elements; not-a-number where either is.
@@ -45,7 +46,7 @@ impl Parameters {
     /// # Errors
     /// Names the first tensor that does not fit.
     pub fn maximum(&self, other: &Self) -> Result<Self, TensorError> {
-        self.zipped(other, |left, right| if left.is_nan() || left > right { left } else { right })
+        self.zipped(Binary::Maximum, other)
     }
 
     /// The smaller of each two elements; not-a-number where either is.
@@ -53,7 +54,7 @@ impl Parameters {
     /// # Errors
     /// Names the first tensor that does not fit.
     pub fn minimum(&self, other: &Self) -> Result<Self, TensorError> {
-        self.zipped(other, |left, right| if left.is_nan() || left < right { left } else { right })
+        self.zipped(Binary::Minimum, other)
     }
 
     /// Each element times `factor`.
@@ -61,7 +62,7 @@ impl Parameters {
     /// # Errors
     /// None: results keep every value in some way.
     pub fn scaled(&self, factor: f64) -> Result<Self, TensorError> {
-        self.mapped(|value| value * factor)
+        Ok(self.mapped(Unary::Scaled(factor)))
     }
 
     /// Each element plus `offset`.
@@ -69,7 +70,7 @@ impl Parameters {
     /// # Errors
     /// None: results keep every value in some way.
     pub fn shifted(&self, offset: f64) -> Result<Self, TensorError> {
-        self.mapped(|value| value + offset)
+        Ok(self.mapped(Unary::Shifted(offset)))
     }
 
     /// Each element raised to `exponent`.
@@ -77,7 +78,7 @@ impl Parameters {
     /// # Errors
     /// None: results keep every value in some way.
     pub fn power(&self, exponent: f64) -> Result<Self, TensorError> {
-        self.mapped(|value| value.powf(exponent))
+        Ok(self.mapped(Unary::Power(exponent)))
     }
 
     /// Each element, but never below `low` nor above `high`; not-a-number stays.
@@ -85,8 +86,7 @@ impl Parameters {
     /// # Errors
     /// [`TensorError::Interval`] unless `low <= high`.
     pub fn clamped(&self, low: f64, high: f64) -> Result<Self, TensorError> {
-        // `f64::clamp` panics on such an interval, not-a-number included.
-        if low <= high { self.mapped(|value| value.clamp(low, high)) } else { Err(TensorError::Interval { low, high }) }
+        if low <= high { Ok(self.mapped(Unary::Clamped(low, high))) } else { Err(TensorError::Interval { low, high }) }
     }
 
     /// `value` in place of every element.
@@ -94,8 +94,8 @@ impl Parameters {
     /// # Errors
     /// None: results keep every value in some way.
     pub fn filled(&self, value: f64) -> Result<Self, TensorError> {
-        let blocks = work::fill(self.layout(), DType::widened, |_, _, out| out.fill(value))?;
-        Ok(Self::new(self.layout().clone(), blocks))
+        let values = self.layout().tensors().iter().map(|_| Expression::filled(value)).collect();
+        Ok(Self::new(self.layout().clone(), values))
     }
 
     /// Each element times itself.
@@ -103,7 +103,7 @@ impl Parameters {
     /// # Errors
     /// None: results keep every value in some way.
     pub fn square(&self) -> Result<Self, TensorError> {
-        self.mapped(|value| value * value)
+        Ok(self.mapped(Unary::Square))
     }
 
     /// The square root of each element; not-a-number for negative ones.
@@ -111,7 +111,7 @@ impl Parameters {
     /// # Errors
     /// None: results keep every value in some way.
     pub fn root(&self) -> Result<Self, TensorError> {
-        self.mapped(f64::sqrt)
+        Ok(self.mapped(Unary::Root))
     }
 
     /// Each element without its sign.
@@ -119,7 +119,7 @@ impl Parameters {
     /// # Errors
     /// None: results keep every value in some way.
     pub fn magnitude(&self) -> Result<Self, TensorError> {
-        self.mapped(f64::abs)
+        Ok(self.mapped(Unary::Magnitude))
     }
 
     /// -1, 0 or 1 for each element: 0 for both zeros, not-a-number for itself.
@@ -127,31 +127,18 @@ impl Parameters {
     /// # Errors
     /// None: results keep every value in some way.
     pub fn sign(&self) -> Result<Self, TensorError> {
-        // `f64::signum` gives 1 and -1 for the two zeros.
-        self.mapped(|value| if value == 0.0 { 0.0 } else { value.signum() })
+        Ok(self.mapped(Unary::Sign))
     }
 
-    fn mapped(&self, operation: impl Fn(f64) -> f64 + Sync) -> Result<Self, TensorError> {
-        let blocks = work::fill(self.layout(), DType::widened, |tensor, first, out| {
-            self.block(tensor).read(first, out);
-            for value in out {
-                *value = operation(*value);
-            }
-        })?;
-        Ok(Self::new(self.layout().clone(), blocks))
+    fn mapped(&self, operation: Unary) -> Self {
+        let values = self.expressions().iter().map(|of| Expression::unary(operation, of.clone()));
+        Self::new(self.layout().clone(), values.collect())
     }
 
-    fn zipped(&self, other: &Self, operation: impl Fn(f64, f64) -> f64 + Sync) -> Result<Self, TensorError> {
+    fn zipped(&self, operation: Binary, other: &Self) -> Result<Self, TensorError> {
         let others = self.aligned(other)?;
-        let blocks = work::fill(self.layout(), DType::widened, |tensor, first, out| {
-            let mut scratch = [0.0; BLOCK];
-            let right = &mut scratch[..out.len()];
-            self.block(tensor).read(first, out);
-            others[tensor].read(first, right);
-            for (left, right) in out.iter_mut().zip(right) {
-                *left = operation(*left, *right);
-            }
-        })?;
-        Ok(Self::new(self.layout().clone(), blocks))
+        let values = self.expressions().iter().zip(others);
+        let values = values.map(|(left, right)| Expression::binary(operation, left.clone(), right));
+        Ok(Self::new(self.layout().clone(), values.collect()))
     }
 }

@@ -1,7 +1,6 @@
 //! Where the values of one tensor lie, and how they are read.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use candle_core::{CpuStorage, Storage, Tensor};
 use half::slice::HalfFloatSliceExt;
@@ -9,6 +8,7 @@ use half::{bf16, f16};
 
 use crate::DType;
 use crate::mapping::Mapping;
+use crate::vectors::vectorised;
 
 /// Elements that are computed with at a time: some float64 buffers of this length fit the first-level cache.
 pub(crate) const BLOCK: usize = 1024;
@@ -19,8 +19,6 @@ pub(crate) enum Block {
     Mapped { bytes: Mapping, dtype: DType },
     /// A flat, contiguous tensor on the CPU.
     Stored(Tensor),
-    /// The first less the second, which has as many elements; computed as it is read.
-    Difference(Arc<Block>, Arc<Block>),
 }
 
 impl Block {
@@ -37,25 +35,41 @@ impl Block {
                 let Storage::Cpu(storage) = &*storage else { unreachable!("blocks are made on the CPU") };
                 read_storage(storage, first, out);
             }
-            Self::Difference(minuend, subtrahend) => {
-                minuend.read(first, out);
-                let mut scratch = [0.0; BLOCK];
-                for (piece, out) in out.chunks_mut(BLOCK).enumerate() {
-                    let scratch = &mut scratch[..out.len()];
-                    subtrahend.read(first + piece * BLOCK, scratch);
-                    for (out, value) in out.iter_mut().zip(scratch) {
-                        *out -= *value;
-                    }
+        }
+    }
+
+    /// Reads elements from `first` on, of a float that is no wider than float32, as many as `out` has. Panics, as slices
+    /// do, if there are not as many, and for other dtypes.
+    pub(crate) fn read_narrow(&self, first: usize, out: &mut [f32]) {
+        match self {
+            Self::Mapped { bytes, dtype } => {
+                let bytes = &bytes[first * dtype.size()..(first + out.len()) * dtype.size()];
+                match dtype {
+                    DType::F32 => each_narrow(bytes, out, f32::from_le_bytes),
+                    DType::F16 => each_narrow(bytes, out, |bytes| f16::from_le_bytes(bytes).to_f32()),
+                    DType::BF16 => each_narrow(bytes, out, |bytes| widen_bf16(bf16::from_le_bytes(bytes))),
+                    DType::F64 | DType::I64 | DType::U32 | DType::U8 => unreachable!("{dtype} is wider than float32"),
+                }
+            }
+            Self::Stored(tensor) => {
+                let (storage, _) = tensor.storage_and_layout();
+                let Storage::Cpu(storage) = &*storage else { unreachable!("blocks are made on the CPU") };
+                let range = first..first + out.len();
+                match storage {
+                    CpuStorage::F32(values) => out.copy_from_slice(&values[range]),
+                    CpuStorage::F16(values) => values[range].convert_to_f32_slice(out),
+                    CpuStorage::BF16(values) => values[range].convert_to_f32_slice(out),
+                    _ => unreachable!("the others are wider than float32"),
                 }
             }
         }
     }
 
-    /// The dtype that the values are kept in, for blocks that keep any.
-    pub(crate) fn kept_in(&self) -> Option<DType> {
+    /// The dtype that the values are kept in.
+    pub(crate) fn kept_in(&self) -> DType {
         match self {
-            Self::Mapped { dtype, .. } => Some(*dtype),
-            Self::Stored(tensor) => Some(match tensor.dtype() {
+            Self::Mapped { dtype, .. } => *dtype,
+            Self::Stored(tensor) => match tensor.dtype() {
                 candle_core::DType::F64 => DType::F64,
                 candle_core::DType::F32 => DType::F32,
                 candle_core::DType::F16 => DType::F16,
@@ -64,13 +78,11 @@ impl Block {
                 candle_core::DType::U32 => DType::U32,
                 candle_core::DType::U8 => DType::U8,
                 _ => unreachable!("blocks are made of fedwit's own dtypes"),
-            }),
-            Self::Difference(..) => None,
+            },
         }
     }
 
-    /// Appends the little-endian bytes of some elements, exactly as they are kept. Nothing is appended for a block
-    /// that keeps none.
+    /// Appends the little-endian bytes of some elements, exactly as they are kept.
     pub(crate) fn append_bytes(&self, range: Range<usize>, out: &mut Vec<u8>) {
         fn each<const N: usize, T: Copy>(values: &[T], out: &mut Vec<u8>, bytes: impl Fn(T) -> [u8; N]) {
             out.extend(values.iter().flat_map(|value| bytes(*value)));
@@ -93,7 +105,6 @@ impl Block {
                     _ => unreachable!("blocks are made of fedwit's own dtypes"),
                 }
             }
-            Self::Difference(..) => {}
         }
     }
 
@@ -102,18 +113,26 @@ impl Block {
         match self {
             Self::Mapped { bytes, .. } => bytes.heap_bytes(),
             Self::Stored(tensor) => tensor.elem_count() * tensor.dtype().size_in_bytes(),
-            // Its two sides belong to those that made it.
-            Self::Difference(..) => 0,
         }
     }
 }
 
+fn each_narrow<const N: usize>(bytes: &[u8], out: &mut [f32], parse: impl Fn([u8; N]) -> f32) {
+    for (out, bytes) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
+        *out = parse(*bytes);
+    }
+}
+
+/// Widens the little-endian elements of a dtype to float64.
 pub(crate) fn read_bytes(dtype: DType, bytes: &[u8], out: &mut [f64]) {
     /// `from_le_bytes` of every element, which compiles to wide loads, whatever the alignment.
+    #[inline(always)]
     fn each<const N: usize>(bytes: &[u8], out: &mut [f64], parse: impl Fn([u8; N]) -> f64) {
-        for (out, bytes) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
-            *out = parse(*bytes);
-        }
+        vectorised(|| {
+            for (out, bytes) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
+                *out = parse(*bytes);
+            }
+        });
     }
     /// Halves are converted many at once, by instructions that are looked for at run time.
     fn halves<T: Copy>(
@@ -136,7 +155,7 @@ pub(crate) fn read_bytes(dtype: DType, bytes: &[u8], out: &mut [f64]) {
         DType::F64 => each(bytes, out, f64::from_le_bytes),
         DType::F32 => each(bytes, out, |bytes| f64::from(f32::from_le_bytes(bytes))),
         DType::F16 => halves(bytes, out, f16::ZERO, f16::from_le_bytes, <[f16]>::convert_to_f64_slice),
-        DType::BF16 => each(bytes, out, |bytes| widen_bf16(bf16::from_le_bytes(bytes))),
+        DType::BF16 => each(bytes, out, |bytes| f64::from(widen_bf16(bf16::from_le_bytes(bytes)))),
         DType::I64 => each(bytes, out, |bytes| i64::from_le_bytes(bytes) as f64),
         DType::U32 => each(bytes, out, |bytes| f64::from(u32::from_le_bytes(bytes))),
         DType::U8 => each(bytes, out, |[byte]| f64::from(byte)),
@@ -144,22 +163,25 @@ pub(crate) fn read_bytes(dtype: DType, bytes: &[u8], out: &mut [f64]) {
 }
 
 /// A bfloat16 is the upper half of a float32: cheaper than the general conversion, which looks for not-a-numbers.
-fn widen_bf16(value: bf16) -> f64 {
-    f64::from(f32::from_bits(u32::from(value.to_bits()) << 16))
+fn widen_bf16(value: bf16) -> f32 {
+    f32::from_bits(u32::from(value.to_bits()) << 16)
 }
 
 fn read_storage(storage: &CpuStorage, first: usize, out: &mut [f64]) {
+    #[inline(always)]
     fn each<T: Copy>(values: &[T], out: &mut [f64], widen: impl Fn(T) -> f64) {
-        for (out, value) in out.iter_mut().zip(values) {
-            *out = widen(*value);
-        }
+        vectorised(|| {
+            for (out, value) in out.iter_mut().zip(values) {
+                *out = widen(*value);
+            }
+        });
     }
     let range = first..first + out.len();
     match storage {
         CpuStorage::F64(values) => out.copy_from_slice(&values[range]),
         CpuStorage::F32(values) => each(&values[range], out, f64::from),
         CpuStorage::F16(values) => values[range].convert_to_f64_slice(out),
-        CpuStorage::BF16(values) => each(&values[range], out, widen_bf16),
+        CpuStorage::BF16(values) => each(&values[range], out, |value| f64::from(widen_bf16(value))),
         CpuStorage::I64(values) => each(&values[range], out, |value| value as f64),
         CpuStorage::U32(values) => each(&values[range], out, f64::from),
         CpuStorage::U8(values) => each(&values[range], out, f64::from),

@@ -5,6 +5,7 @@ use half::{bf16, f16};
 
 use crate::DType;
 use crate::block::Block;
+use crate::vectors::vectorised;
 
 /// One tensor's values, typed.
 pub(crate) enum Buffer {
@@ -45,7 +46,22 @@ impl Buffer {
         }
     }
 
-    /// These values in `dtype`, see [`Piece::write`].
+    pub(crate) fn dtype(&self) -> DType {
+        match self {
+            Self::F64(_) => DType::F64,
+            Self::F32(_) => DType::F32,
+            Self::F16(_) => DType::F16,
+            Self::BF16(_) => DType::BF16,
+            Self::I64(_) => DType::I64,
+            Self::U32(_) => DType::U32,
+            Self::U8(_) => DType::U8,
+        }
+    }
+
+    /// These values in `dtype`.
+    ///
+    /// # Errors
+    /// Gives the first value that an integer dtype cannot hold.
     pub(crate) fn rounded(dtype: DType, values: &[f64]) -> Result<Self, f64> {
         let mut buffer = Self::zeros(dtype, values.len());
         for (first, mut piece) in buffer.pieces(values.len().max(1)) {
@@ -129,17 +145,22 @@ impl Piece<'_> {
         }
     }
 
-    /// Sets elements from `first` on to `values`, rounded; integers to the nearest, ties to even.
+    /// Sets elements from `first` on to `values`, rounded; integers to the nearest, ties to even. Says whether all are
+    /// finite as they are kept.
     ///
     /// # Errors
     /// Gives the first value that an integer dtype cannot hold.
-    pub(crate) fn write(&mut self, first: usize, values: &[f64]) -> Result<(), f64> {
-        fn floats<T>(out: &mut [T], values: &[f64], round: impl Fn(f64) -> T) {
-            for (out, value) in out.iter_mut().zip(values) {
-                *out = round(*value);
-            }
+    pub(crate) fn write(&mut self, first: usize, values: &[f64]) -> Result<bool, f64> {
+        #[inline(always)]
+        fn floats<T>(out: &mut [T], values: &[f64], round: impl Fn(f64) -> T, is_finite: impl Fn(&T) -> bool) -> bool {
+            vectorised(|| {
+                out.iter_mut().zip(values).fold(true, |finite, (out, value)| {
+                    *out = round(*value);
+                    finite & is_finite(out)
+                })
+            })
         }
-        fn integers<T>(out: &mut [T], values: &[f64], range: (f64, f64), cast: impl Fn(f64) -> T) -> Result<(), f64> {
+        fn integers<T>(out: &mut [T], values: &[f64], range: (f64, f64), cast: impl Fn(f64) -> T) -> Result<bool, f64> {
             for (out, value) in out.iter_mut().zip(values) {
                 let rounded = value.round_ties_even();
                 // Written so that not-a-number is out of range too.
@@ -148,26 +169,19 @@ impl Piece<'_> {
                 }
                 *out = cast(rounded);
             }
-            Ok(())
+            Ok(true)
         }
-        let end = first + values.len();
+        const SIGNED: (f64, f64) = (-9_223_372_036_854_775_808.0, 9_223_372_036_854_775_808.0);
+        let range = first..first + values.len();
         match self {
-            Self::F64(out) => out[first..end].copy_from_slice(values),
-            Self::F32(out) => floats(&mut out[first..end], values, |value| value as f32),
-            Self::F16(out) => floats(&mut out[first..end], values, f16::from_f64),
-            Self::BF16(out) => floats(&mut out[first..end], values, bf16::from_f64),
+            Self::F64(out) => Ok(floats(&mut out[range], values, |value| value, |value| value.is_finite())),
+            Self::F32(out) => Ok(floats(&mut out[range], values, |value| value as f32, |value| value.is_finite())),
+            Self::F16(out) => Ok(floats(&mut out[range], values, f16::from_f64, |value| value.is_finite())),
+            Self::BF16(out) => Ok(floats(&mut out[range], values, bf16::from_f64, |value| value.is_finite())),
             // The upper ends are exclusive: 2^63 is the first float64 that int64 lacks.
-            Self::I64(out) => {
-                integers(
-                    &mut out[first..end],
-                    values,
-                    (-9_223_372_036_854_775_808.0, 9_223_372_036_854_775_808.0),
-                    |v| v as i64,
-                )?;
-            }
-            Self::U32(out) => integers(&mut out[first..end], values, (0.0, 4_294_967_296.0), |v| v as u32)?,
-            Self::U8(out) => integers(&mut out[first..end], values, (0.0, 256.0), |v| v as u8)?,
+            Self::I64(out) => integers(&mut out[range], values, SIGNED, |value| value as i64),
+            Self::U32(out) => integers(&mut out[range], values, (0.0, 4_294_967_296.0), |value| value as u32),
+            Self::U8(out) => integers(&mut out[range], values, (0.0, 256.0), |value| value as u8),
         }
-        Ok(())
     }
 }

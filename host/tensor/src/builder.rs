@@ -1,7 +1,5 @@
 //! Parameters in the making.
 
-use std::sync::Arc;
-
 use crate::buffer::Buffer;
 use crate::{Layout, Parameters, TensorError};
 
@@ -45,7 +43,6 @@ impl Builder {
     /// Ends the writing; copies nothing.
     #[must_use]
     pub fn build(self) -> Parameters {
-        let blocks = self.buffers.into_iter().map(|buffer| Arc::new(buffer.into_block())).collect();
-        Parameters::new(self.layout, blocks)
+        Parameters::kept(self.layout, self.buffers.into_iter().map(Buffer::into_block))
     }
 }

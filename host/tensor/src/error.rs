@@ -37,6 +37,8 @@ pub enum TensorError {
     NoValues,
     #[error("the system has no {bytes} bytes of memory left")]
     OutOfMemory { bytes: usize },
+    #[error("the device cannot compute this: {message}")]
+    Device { message: String },
     #[error("no models to compare")]
     NoModels,
     #[error("{low} to {high} is no interval to clamp to")]

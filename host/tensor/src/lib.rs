@@ -5,6 +5,9 @@
 //! cache, widened to float64, so arithmetic never needs a copy of a model to work on. Values are immutable, and
 //! cloning a model copies none of them.
 //!
+//! Arithmetic is lazy: an operation gives an expression, and the one pass over memory in which it is computed comes
+//! when its values are wanted, with whatever else is wanted then.
+//!
 //! What is not here: no network, no plugins, no idea of rounds or clients. The only I/O is files of parameters, in
 //! [`formats`], which takes every byte of them for hostile.
 //!
@@ -15,18 +18,26 @@ mod arithmetic;
 mod block;
 mod buffer;
 mod builder;
+mod device;
 mod dtype;
 mod error;
+mod evaluation;
+mod expression;
 pub mod formats;
 mod layout;
 mod mapping;
+mod operation;
 mod order_statistics;
 mod parameters;
+mod program;
+mod reader;
 mod reduction;
+mod vectors;
 mod work;
 
 pub use accumulator::Accumulator;
 pub use builder::Builder;
+pub use device::Device;
 pub use dtype::DType;
 pub use error::TensorError;
 pub use layout::{Layout, TensorType};

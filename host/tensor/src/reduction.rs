@@ -1,12 +1,14 @@
-//! Numbers made of a whole model, accumulated in float64.
+//! Numbers made of a whole model, accumulated in float64; what is not kept is computed in passing.
 //!
 //! Sums are taken block by block and the blocks' sums added in order, so a result does not depend on how many
 //! cores there are.
 
-use std::ops::Range;
-
-use crate::block::{BLOCK, Block};
-use crate::{Parameters, TensorError, work};
+use crate::block::BLOCK;
+use crate::expression::{Expression, Kind};
+use crate::program::Program;
+use crate::vectors::vectorised;
+use crate::work::{self, Group, Root, Task};
+use crate::{Parameters, TensorError};
 
 /// Running sums side by side: one alone would wait for each addition to end.
 const LANES: usize = 8;
@@ -15,13 +17,15 @@ impl Parameters {
     /// The sum of all elements; 0 for none.
     #[must_use]
     pub fn sum(&self) -> f64 {
-        self.summed(|values| lanes(values, values, |value, _| value))
+        let groups = work::grouped(&[self], |_, _, _| true);
+        let sums = reduced(&groups, || 0.0, |sum, _, values| *sum += lanes(values, values, |value, _| value));
+        sums.into_iter().sum()
     }
 
     /// The sum of the squares of all elements.
     #[must_use]
     pub fn squared_norm(&self) -> f64 {
-        self.summed(|values| lanes(values, values, |value, _| value * value))
+        squared_norms(&[self]).into_iter().sum()
     }
 
     /// The sum of the products of corresponding elements.
@@ -29,11 +33,15 @@ impl Parameters {
     /// # Errors
     /// Names the first tensor that does not fit.
     pub fn dot(&self, other: &Self) -> Result<f64, TensorError> {
-        let others = self.aligned(other)?;
-        let of = |tensor, range| {
-            read_both(self.block(tensor), &others[tensor], range, |left, right| lanes(left, right, |a, b| a * b))
-        };
-        Ok(work::reduce(self.layout(), of, add).unwrap_or(0.0))
+        let other = Self::new(self.layout().clone(), self.aligned(other)?);
+        let groups = work::grouped(&[self, &other], |_, _, _| true);
+        // The first of two is remembered until the second is there, or is the second.
+        let start = || ([0.0; BLOCK], 0.0);
+        let sinks = reduced(&groups, start, |(left, sum), root, values| match root {
+            0 => left[..values.len()].copy_from_slice(values),
+            _ => *sum += lanes(&left[..values.len()], values, |left, right| left * right),
+        });
+        Ok(sinks.into_iter().map(|(_, sum)| sum).sum())
     }
 
     /// The largest element: negative infinity for none, not-a-number if any is.
@@ -48,57 +56,83 @@ impl Parameters {
         self.folded(f64::INFINITY, |least, value| if value < least || value.is_nan() { value } else { least })
     }
 
-    fn summed(&self, of: impl Fn(&[f64]) -> f64 + Sync) -> f64 {
-        work::reduce(self.layout(), |tensor, range| read_one(self.block(tensor), range, &of), add).unwrap_or(0.0)
-    }
-
     fn folded(&self, start: f64, choose: impl Fn(f64, f64) -> f64 + Sync) -> f64 {
-        let of = |values: &[f64]| values.iter().fold(start, |chosen, value| choose(chosen, *value));
-        work::reduce(self.layout(), |tensor, range| read_one(self.block(tensor), range, of), &choose).unwrap_or(start)
+        let groups = work::grouped(&[self], |_, _, _| true);
+        let chosen = reduced(
+            &groups,
+            || start,
+            |chosen, _, values| {
+                *chosen = values.iter().fold(*chosen, |chosen, value| choose(chosen, *value));
+            },
+        );
+        chosen.into_iter().fold(start, choose)
     }
 }
 
-/// The sum of the squares of all elements of each model.
+/// The sum of the squares of all elements of each model, in one pass: what they have in common is read and computed
+/// once.
 #[must_use]
 pub fn squared_norms(models: &[&Parameters]) -> Vec<f64> {
-    models.iter().map(|model| model.squared_norm()).collect()
+    Parameters::evaluate_with_norms(&[], models).1
 }
 
 /// The first tensor with an element that is infinite or not a number.
 pub(crate) fn first_not_finite(parameters: &Parameters) -> Option<usize> {
-    let of = |tensor, range| {
-        // Zero times anything finite is zero, and times anything else is not: no branch in the loop.
-        let poison = read_one(parameters.block(tensor), range, |values| lanes(values, values, |value, _| value * 0.0));
-        (poison != 0.0).then_some(tensor)
+    let known = |values: &Expression| match values.kind() {
+        Kind::Kept(kept) => kept.finite.get().copied(),
+        Kind::Filled(value) => Some(value.is_finite()),
+        Kind::Unary(..) | Kind::Binary(..) => None,
     };
-    work::reduce(parameters.layout(), of, Option::or).flatten()
+    let groups = work::grouped(&[parameters], |_, _, values| known(values).is_none());
+    // Zero times anything finite is zero, and times anything else is not: no branch in the loop.
+    let poison = |values: &[f64]| lanes(values, values, |value, _| value * 0.0) != 0.0;
+    let of_pieces = reduced(&groups, || true, |finite, _, values| *finite &= !poison(values));
+    let mut of_pieces = of_pieces.into_iter();
+    let mut not_finite = Vec::new();
+    for group in &groups {
+        let finite = group.pieces().zip(&mut of_pieces).fold(true, |all, (_, finite)| all & finite);
+        for Root { tensor, values, .. } in &group.roots {
+            if let Kind::Kept(kept) = values.kind() {
+                kept.finite.get_or_init(|| finite);
+            }
+            not_finite.extend((!finite).then_some(*tensor));
+        }
+    }
+    let found = parameters.expressions().iter().position(|values| known(values) == Some(false));
+    found.into_iter().chain(not_finite).min()
+}
+
+/// What is left in `start` once it has `take`n the values of every root of every block of a piece, for all pieces of
+/// all groups in their order.
+fn reduced<S: Send>(
+    groups: &[Group<'_>],
+    start: impl Fn() -> S,
+    take: impl Fn(&mut S, usize, &[f64]) + Sync,
+) -> Vec<S> {
+    let programs: Vec<Program<'_>> = groups.iter().map(Group::program).collect();
+    let pieces =
+        groups.iter().enumerate().flat_map(|(program, group)| group.pieces().map(move |piece| (program, piece)));
+    let tasks = pieces.map(|(program, (first, length))| Task { program, first, length, sink: start() }).collect();
+    work::run(&programs, tasks, |sink, root, _, values| take(sink, root, values))
+}
+
+/// The sum of the squares of some values.
+pub(crate) fn squares(values: &[f64]) -> f64 {
+    lanes(values, values, |value, _| value * value)
 }
 
 /// The sum of what `of` makes of corresponding elements of two slices of one length.
 pub(crate) fn lanes(left: &[f64], right: &[f64], of: impl Fn(f64, f64) -> f64) -> f64 {
-    let (left, left_rest) = left.as_chunks::<LANES>();
-    let (right, right_rest) = right.as_chunks::<LANES>();
-    let mut sums = [0.0; LANES];
-    for (left, right) in left.iter().zip(right) {
-        for lane in 0..LANES {
-            sums[lane] += of(left[lane], right[lane]);
+    vectorised(|| {
+        let (left, left_rest) = left.as_chunks::<LANES>();
+        let (right, right_rest) = right.as_chunks::<LANES>();
+        let mut sums = [0.0; LANES];
+        for (left, right) in left.iter().zip(right) {
+            for lane in 0..LANES {
+                sums[lane] += of(left[lane], right[lane]);
+            }
         }
-    }
-    let rest: f64 = left_rest.iter().zip(right_rest).map(|(left, right)| of(*left, *right)).sum();
-    sums.into_iter().sum::<f64>() + rest
-}
-
-fn add(left: f64, right: f64) -> f64 {
-    left + right
-}
-
-fn read_one<T>(block: &Block, range: Range<usize>, of: impl Fn(&[f64]) -> T) -> T {
-    let mut scratch = [0.0; BLOCK];
-    let values = &mut scratch[..range.len()];
-    block.read(range.start, values);
-    of(values)
-}
-
-fn read_both<T>(left: &Block, right: &Block, range: Range<usize>, of: impl Fn(&[f64], &[f64]) -> T) -> T {
-    read_one(left, range.clone(), |left| read_one(right, range.clone(), |right| of(left, right)))
+        let rest: f64 = left_rest.iter().zip(right_rest).map(|(left, right)| of(*left, *right)).sum();
+        sums.into_iter().sum::<f64>() + rest
+    })
 }

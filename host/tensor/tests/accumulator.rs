@@ -89,6 +89,23 @@ fn a_refused_value_leaves_neither_its_weight_nor_its_tensors() {
 }
 
 #[test]
+fn what_waits_counts_and_a_refusal_among_it_changes_nothing() {
+    let mut accumulator = Accumulator::new(floats(&[("w", &[0.0])]).layout()).unwrap();
+    for round in 0..40_u32 {
+        accumulator.add(&floats(&[("w", &[f64::from(round)])]), 2.0).unwrap();
+        assert_eq!(accumulator.total_weight(), f64::from(round + 1) * 2.0);
+        accumulator.add(&floats(&[("w", &[1e9, 1e9])]), 2.0).unwrap_err();
+        accumulator.add(&floats(&[("w", &[1e9])]), -1.0).unwrap_err();
+        if round == 20 {
+            accumulator.flush();
+            accumulator.flush();
+        }
+    }
+    let mean = values(&accumulator.mean().unwrap(), "w")[0];
+    assert!((mean - 19.5).abs() < 1e-12, "{mean}");
+}
+
+#[test]
 fn a_mean_of_nothing_is_refused() {
     let accumulator = Accumulator::new(floats(&[("w", &[1.0])]).layout()).unwrap();
     assert_eq!(accumulator.mean().unwrap_err(), TensorError::NoValues);

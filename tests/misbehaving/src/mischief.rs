@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use fedwit_plugin::{Error, Parameters, log, squared_distances};
+use fedwit_plugin::{Builder, Error, Parameters, log, squared_distances};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ impl Mischief {
                 std::mem::forget(global_model.only(&[])?);
             },
             Self::HoardTensors => loop {
-                std::mem::forget(global_model.filled(1.0)?);
+                std::mem::forget(Builder::build(Builder::new(global_model))?);
             },
             Self::Trap => panic!("broken on request"),
             Self::Reject => Err(Error::Rejected("rejected on request".to_owned())),

@@ -23,7 +23,8 @@ impl tensors::Host for HostState {
     }
 
     fn squared_norms(&mut self, models: Handles) -> Result<Vec<f64>, Failure> {
-        Ok(fedwit_tensor::squared_norms(&self.all(&models)?))
+        let models: Vec<Parameters> = self.all(&models)?.into_iter().cloned().collect();
+        Ok(self.squared_norms_of(&models))
     }
 
     fn squared_distances(&mut self, models: Handles) -> Result<Vec<f64>, Failure> {
@@ -42,9 +43,9 @@ impl HostState {
         models: &Handles,
         of: impl FnOnce(&[&Parameters]) -> Result<Parameters, TensorError>,
     ) -> Result<Resource<ParametersHandle>, Failure> {
-        let models = self.all(models)?;
-        self.afford(models.first().map_or(0, |model| Layout::widened_bytes(model.layout())))?;
-        let result = of(&models)?;
+        let bytes = self.all(models)?.first().map_or(0, |model| Layout::widened_bytes(model.layout()));
+        self.afford(bytes)?;
+        let result = of(&self.all(models)?)?;
         self.keep(result)
     }
 

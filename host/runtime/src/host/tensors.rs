@@ -1,5 +1,7 @@
 //! The resources of `tensors`: parameters, builders and accumulators.
 
+use std::sync::Arc;
+
 use fedwit_tensor::{Accumulator, Builder, Parameters, TensorError};
 use wasmtime::component::Resource;
 
@@ -10,11 +12,9 @@ type Handle = Resource<ParametersHandle>;
 type Made = Result<Handle, Failure>;
 
 impl HostState {
-    /// A new model made of one; refused before the work if it could not be kept.
+    /// A new model made of one.
     fn made_of(&mut self, of: &Handle, make: impl FnOnce(&Parameters) -> Result<Parameters, TensorError>) -> Made {
-        let parameters = self.parameters(of)?;
-        self.afford(parameters.layout().widened_bytes())?;
-        let made = make(parameters)?;
+        let made = make(self.parameters(of)?)?;
         self.keep(made)
     }
 
@@ -25,8 +25,8 @@ impl HostState {
         right: &Handle,
         make: impl FnOnce(&Parameters, &Parameters) -> Result<Parameters, TensorError>,
     ) -> Made {
-        let right = self.parameters(right)?.clone();
-        self.made_of(left, |left| make(left, &right))
+        let made = make(self.parameters(left)?, self.parameters(right)?)?;
+        self.keep(made)
     }
 }
 
@@ -97,9 +97,12 @@ impl tensors::HostParameters for HostState {
 
     fn cast(&mut self, of: Handle, to: types::Dtype) -> Made {
         let to = fedwit_tensor::DType::from(to);
-        self.afford(self.parameters(&of)?.layout().elements().saturating_mul(to.size()))?;
-        let cast = self.parameters(&of)?.cast(to)?;
-        self.keep(cast)
+        if !to.is_float() {
+            // Whether an integer can hold every value is to be known now.
+            let bytes = self.parameters(&of)?.layout().elements().saturating_mul(to.size());
+            self.afford(bytes)?;
+        }
+        self.made_of(&of, |parameters| parameters.cast(to))
     }
 
     fn widened(&mut self, of: Handle) -> Made {
@@ -111,7 +114,8 @@ impl tensors::HostParameters for HostState {
     }
 
     fn squared_norm(&mut self, of: Handle) -> Result<f64, Failure> {
-        Ok(self.parameters(&of)?.squared_norm())
+        let of = self.parameters(&of)?.clone();
+        Ok(self.squared_norms_of(&[of]).into_iter().sum())
     }
 
     fn dot(&mut self, of: Handle, other: Handle) -> Result<f64, Failure> {
@@ -164,9 +168,8 @@ impl tensors::HostParameters for HostState {
 impl tensors::HostBuilder for HostState {
     fn new(&mut self, like: Handle) -> wasmtime::Result<Resource<BuilderHandle>> {
         let layout = self.parameters(&like)?.layout().clone();
-        let charged = layout.bytes();
-        self.charge(charged).map_err(wasmtime::Error::new)?;
-        self.push(BuilderHandle { builder: Builder::zeros(&layout), charged })
+        let claim = self.claim(layout.bytes()).map_err(wasmtime::Error::new)?;
+        self.push(BuilderHandle { builder: Builder::zeros(&layout), claim })
     }
 
     fn write(
@@ -181,14 +184,13 @@ impl tensors::HostBuilder for HostState {
     }
 
     fn build(&mut self, handle: Resource<BuilderHandle>) -> Made {
-        let BuilderHandle { builder, charged } = self.table.delete(handle).map_err(wasmtime::Error::from)?;
-        self.release(charged);
+        let BuilderHandle { builder, claim } = self.table.delete(handle).map_err(wasmtime::Error::from)?;
+        drop(claim);
         self.keep(builder.build())
     }
 
     fn drop(&mut self, handle: Resource<BuilderHandle>) -> wasmtime::Result<()> {
-        let charged = self.table.delete(handle)?.charged;
-        self.release(charged);
+        self.table.delete(handle)?;
         Ok(())
     }
 }
@@ -196,17 +198,22 @@ impl tensors::HostBuilder for HostState {
 impl tensors::HostAccumulator for HostState {
     fn new(&mut self, like: Handle) -> wasmtime::Result<Resource<AccumulatorHandle>> {
         let layout = self.parameters(&like)?.layout().clone();
-        let charged = Accumulator::bytes_for(&layout);
-        self.charge(charged).map_err(wasmtime::Error::new)?;
+        let claim = self.claim(Accumulator::bytes_for(&layout)).map_err(wasmtime::Error::new)?;
         // A constructor has no error to give: this ends the call.
         let accumulator = Accumulator::new(&layout).map_err(wasmtime::Error::new)?;
-        self.push(AccumulatorHandle { accumulator, charged })
+        self.push(AccumulatorHandle { accumulator, claim, waiting: Vec::new() })
     }
 
     fn add(&mut self, handle: Resource<AccumulatorHandle>, value: Handle, weight: f64) -> Result<(), Failure> {
         let value = self.parameters(&value)?.clone();
+        let graph = self.claim(value.graph_bytes())?;
         let handle = self.table.get_mut(&handle).map_err(wasmtime::Error::from)?;
-        Ok(handle.accumulator.add(&value, weight)?)
+        handle.accumulator.add(&value, weight)?;
+        handle.waiting.push(graph);
+        if handle.accumulator.waiting() == 0 {
+            handle.waiting.clear();
+        }
+        Ok(())
     }
 
     fn total_weight(&mut self, handle: Resource<AccumulatorHandle>) -> wasmtime::Result<f64> {
@@ -214,14 +221,15 @@ impl tensors::HostAccumulator for HostState {
     }
 
     fn mean(&mut self, handle: Resource<AccumulatorHandle>) -> Made {
-        let AccumulatorHandle { accumulator, charged } = self.table.delete(handle).map_err(wasmtime::Error::from)?;
-        self.release(charged);
-        self.keep(accumulator.mean()?)
+        let AccumulatorHandle { accumulator, claim, .. } = self.table.delete(handle).map_err(wasmtime::Error::from)?;
+        // One piece of memory for all tensors, which is there until the last of them goes.
+        let claim = Arc::new(claim);
+        let mean = accumulator.mean()?.guarded(|_| Arc::clone(&claim) as _);
+        self.keep(mean)
     }
 
     fn drop(&mut self, handle: Resource<AccumulatorHandle>) -> wasmtime::Result<()> {
-        let charged = self.table.delete(handle)?.charged;
-        self.release(charged);
+        self.table.delete(handle)?;
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ impl updates::HostUpdate for HostState {
     fn delta(&mut self, handle: Resource<UpdateHandle>) -> Result<Resource<ParametersHandle>, Failure> {
         let update = &self.table.get(&handle).map_err(wasmtime::Error::from)?.update;
         let delta = update.parameters.delta_from(&update.base)?;
-        Ok(self.lend_parameters(delta)?)
+        self.keep(delta)
     }
 
     fn drop(&mut self, handle: Resource<UpdateHandle>) -> wasmtime::Result<()> {

@@ -6,7 +6,6 @@
 use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
@@ -34,7 +33,7 @@ pub(super) struct Spill<'a> {
 
 /// The values of one tensor. What is written is mapped only when all of it is.
 pub(super) enum Kept {
-    Block(Arc<Block>),
+    Block(Block),
     Written { bytes: Range<usize>, dtype: DType },
 }
 
@@ -84,7 +83,7 @@ impl<'a> Room<'a> {
                     buffer.write_bytes(first, bytes);
                     Ok(())
                 })?;
-                Ok(Kept::Block(Arc::new(buffer.into_block())))
+                Ok(Kept::Block(buffer.into_block()))
             }
             Self::File(spill) => {
                 let start = spill.length;
@@ -97,9 +96,9 @@ impl<'a> Room<'a> {
     /// Keeps the values of `tensor` that are in `block`: where they are, if they have its dtype, and take no memory
     /// where none is to be taken.
     pub(super) fn keep_block(&mut self, tensor: &TensorType, block: Block) -> Result<Kept, Fault> {
-        let found = block.kept_in().unwrap_or(DType::F64);
+        let found = block.kept_in();
         if found == tensor.dtype && (matches!(self, Self::Memory) || block.heap_bytes() == 0) {
-            return Ok(Kept::Block(Arc::new(block)));
+            return Ok(Kept::Block(block));
         }
         self.keep(tensor, found, |range, bytes| {
             block.append_bytes(range, bytes);
@@ -115,9 +114,9 @@ impl<'a> Room<'a> {
         };
         let block = |kept| match kept {
             Kept::Block(block) => block,
-            Kept::Written { bytes, dtype } => Arc::new(Block::Mapped { bytes: written.part(bytes), dtype }),
+            Kept::Written { bytes, dtype } => Block::Mapped { bytes: written.part(bytes), dtype },
         };
-        Ok(Parameters::new(found.layout, found.kept.into_iter().map(block).collect()))
+        Ok(Parameters::kept(found.layout, found.kept.into_iter().map(block)))
     }
 }
 

@@ -14,9 +14,10 @@ pub(super) fn in_chunks(
 ) -> Result<(), WriteFault> {
     let elements = parameters.layout().tensors()[tensor].elements();
     let mut bytes = Vec::new();
+    let mut reader = parameters.reader(tensor);
     for first in (0..elements).step_by(CHUNK) {
         bytes.clear();
-        parameters.read_into(tensor, first..elements.min(first + CHUNK), &mut bytes)?;
+        reader.append(first..elements.min(first + CHUNK), &mut bytes)?;
         sink(&bytes)?;
     }
     Ok(())
