@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Metric, Parameters, State, Update};
+use crate::{Error, Metric, Parameters, Permission, State, Update};
 
 /// One round, or a share of one: turns model updates into the next global model.
 ///
@@ -21,6 +21,12 @@ pub trait Aggregator: Sized {
     /// Refuse what is unknown (`#[serde(deny_unknown_fields, default)]`), and derive `Serialize` as well: without it
     /// the schema has no defaults.
     type Config: DeserializeOwned + JsonSchema;
+
+    /// What the operator must grant.
+    #[must_use]
+    fn permissions() -> Vec<Permission> {
+        Vec::new()
+    }
 
     /// Prepares a round.
     ///

@@ -1,72 +1,22 @@
-//! What [`export!`](crate::export) needs in a component: the generated records in terms of this crate's.
+//! What [`export!`](crate::export) needs in a component, by world: the generated records in terms of this crate's.
 
-pub use crate::bindings::exports::fedwit::plugin::aggregator as generated;
+pub mod aggregator;
+pub mod client_selector;
+pub mod load_balancer;
+pub mod storage_adapter;
+
+use schemars::JsonSchema;
+
 pub use crate::bindings::fedwit::plugin::types::Description;
-use crate::{Aggregator, config};
+use crate::{Permission, config};
 
 /// What the component says of itself.
-#[must_use]
-pub fn describe<A: Aggregator>(version: &str) -> Description {
+fn description<C: JsonSchema>(name: &str, version: &str, summary: &str, permissions: Vec<Permission>) -> Description {
     Description {
-        name: A::NAME.to_owned(),
+        name: name.to_owned(),
         version: version.to_owned(),
-        summary: A::SUMMARY.to_owned(),
-        config_schema: config::schema::<A::Config>(),
-        permissions: Vec::new(),
+        summary: summary.to_owned(),
+        config_schema: config::schema::<C>(),
+        permissions,
     }
-}
-
-/// The configuration and the rest of what a round begins with.
-#[must_use]
-pub fn begun(context: generated::Context) -> (String, crate::Context) {
-    let generated::Context { config, round, seed, global_model, state } = context;
-    (config, crate::Context { round, seed, global_model, state: state.map(Into::into) })
-}
-
-impl From<generated::NamedParameters> for crate::NamedParameters {
-    fn from(generated::NamedParameters { name, value }: generated::NamedParameters) -> Self {
-        Self { name, value }
-    }
-}
-
-impl From<crate::NamedParameters> for generated::NamedParameters {
-    fn from(crate::NamedParameters { name, value }: crate::NamedParameters) -> Self {
-        Self { name, value }
-    }
-}
-
-impl From<generated::State> for crate::State {
-    fn from(generated::State { parameters, bytes }: generated::State) -> Self {
-        Self { parameters: each(parameters), bytes }
-    }
-}
-
-impl From<crate::State> for generated::State {
-    fn from(crate::State { parameters, bytes }: crate::State) -> Self {
-        Self { parameters: each(parameters), bytes }
-    }
-}
-
-impl From<generated::PartialAggregate> for crate::PartialAggregate {
-    fn from(part: generated::PartialAggregate) -> Self {
-        let generated::PartialAggregate { parameters, bytes, weight, updates } = part;
-        Self { parameters: each(parameters), bytes, weight, updates }
-    }
-}
-
-impl From<crate::PartialAggregate> for generated::PartialAggregate {
-    fn from(part: crate::PartialAggregate) -> Self {
-        let crate::PartialAggregate { parameters, bytes, weight, updates } = part;
-        Self { parameters: each(parameters), bytes, weight, updates }
-    }
-}
-
-impl From<crate::Outcome> for generated::Outcome {
-    fn from(crate::Outcome { model, state, metrics }: crate::Outcome) -> Self {
-        Self { model, state: state.map(Into::into), metrics }
-    }
-}
-
-fn each<A, B: From<A>>(all: Vec<A>) -> Vec<B> {
-    all.into_iter().map(Into::into).collect()
 }

@@ -3,13 +3,17 @@
 
 mod accumulator;
 mod arithmetic;
+pub(crate) mod blobs;
 mod builder;
 mod bytes;
 mod order_statistics;
 mod parameters;
+pub(crate) mod secrets;
+pub(crate) mod store;
 mod update;
 
 pub use accumulator::Accumulator;
+pub use blobs::{Blob, BlobWriter};
 pub use builder::Builder;
 pub use order_statistics::{mean_around_median, median, squared_distances, squared_norms, trimmed_mean};
 pub use parameters::Parameters;

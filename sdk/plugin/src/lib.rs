@@ -1,7 +1,16 @@
 //! What the author of a fedwit plugin depends on.
 //!
-//! A plugin is a WebAssembly component that decides; the host computes. Implement [`Aggregator`], [`export!`] it, and
-//! build the crate as a `cdylib` for `wasm32-unknown-unknown`:
+//! A plugin is a WebAssembly component that decides; the host computes. Implement the trait of its world, [`export!`] it,
+//! and build the crate as a `cdylib` for `wasm32-unknown-unknown`:
+//!
+//! | world | trait | what it decides |
+//! |---|---|---|
+//! | `aggregator` | [`Aggregator`] | how model updates become the next global model |
+//! | `client-selector` | [`ClientSelector`] | who is asked in a round, and with which settings |
+//! | `load-balancer` | [`LoadBalancer`] | which combiner a client joins |
+//! | `storage-adapter` | [`StorageAdapter`] | where and how blobs lie |
+//!
+//! An aggregator, whole; each of the other traits has an example of its own:
 //!
 //! ```
 //! use fedwit_plugin::{Aggregator, Context, Error, MeanDelta, Outcome, Parameters, PartialAggregate, Update};
@@ -79,8 +88,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! For every other target than WebAssembly, [`Parameters`], [`Accumulator`], [`Builder`] and [`Update`] are doubles
-//! that compute in memory and keep the host's rules, and `testing` makes them.
+//! For every other target than WebAssembly, [`Parameters`], [`Accumulator`], [`Builder`], [`Update`], [`Blob`], the
+//! [`store`] and the [`secrets`] are doubles that work in memory and keep the host's rules, and `testing` makes them.
 //!
 //! What each function does and what must hold is written in the WIT files of `fedwit:plugin`, the manual for authors in
 //! any language; the names here are theirs.
@@ -88,6 +97,7 @@
 mod aggregator;
 #[doc(hidden)]
 pub mod bindings;
+pub mod client_selector;
 mod collected;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
@@ -97,18 +107,27 @@ pub mod config;
 mod double;
 mod export;
 pub mod instance;
+pub mod load_balancer;
 pub mod log;
 mod mean_delta;
+#[doc(hidden)]
+pub mod opened;
+pub mod secrets;
 mod state;
+pub mod storage_adapter;
+pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
 pub use aggregator::{Aggregator, Context, NamedParameters, Outcome, PartialAggregate};
-pub use bindings::fedwit::plugin::types::{Dtype as DType, Error, Metric, TensorType};
+pub use bindings::fedwit::plugin::types::{Attribute, Dtype as DType, Error, Metric, Permission, TensorType};
 pub use bindings::fedwit::plugin::updates::UpdateInfo;
+pub use client_selector::ClientSelector;
 pub use collected::Collected;
+pub use load_balancer::LoadBalancer;
 pub use mean_delta::MeanDelta;
 pub use state::State;
+pub use storage_adapter::StorageAdapter;
 
 #[cfg(target_arch = "wasm32")]
 pub use bindings::fedwit::plugin::{
@@ -117,8 +136,10 @@ pub use bindings::fedwit::plugin::{
     },
     updates::Update,
 };
+#[cfg(target_arch = "wasm32")]
+pub use bindings::storage_adapter::fedwit::plugin::blobs::{Blob, BlobWriter};
 #[cfg(not(target_arch = "wasm32"))]
 pub use double::{
-    Accumulator, Builder, Parameters, Update, mean_around_median, median, squared_distances, squared_norms,
-    trimmed_mean,
+    Accumulator, Blob, BlobWriter, Builder, Parameters, Update, mean_around_median, median, squared_distances,
+    squared_norms, trimmed_mean,
 };
