@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fedwit_domain::ports::{BlobFile, StoredBlob};
 use fedwit_domain::{Digest, ModelFormat, ModelId};
 use fedwit_store::NewModel;
-use fedwit_tensor::formats::{self, Expected, Format, Limits};
+use fedwit_tensor::formats::{self, Expected, Format, Limits, ReadError, ReadFault, TranscodeError};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -102,7 +102,8 @@ impl Federation {
             // What came in is what is kept.
             Ok(Format::Safetensors) => Ok((uploaded, Format::Safetensors)),
             Ok(format) => self.inner.blobs.adopt(&scratch).await.map(|kept| (kept, format)).map_err(Into::into),
-            Err(problem) => Err(FederationError::Seed { problem }),
+            Err(SeedFault::Model(problem)) => Err(FederationError::Seed { problem }),
+            Err(SeedFault::Host(problem)) => Err(FederationError::Internal(problem)),
         };
         let recorded = match kept {
             Ok((blob, format)) => self.record_seed(blob, model_format(format), name).await,
@@ -165,18 +166,44 @@ impl Federation {
     }
 }
 
-/// Reads a seed, and writes it as safetensors unless it is that already.
-fn transcode_seed(path: &Path, to: &Path, flat: Option<ModelFormat>) -> Result<Format, String> {
-    let expected = Expected::Seed(Limits::default());
-    let map = |problem: formats::ReadError| problem.fault.to_string();
-    let seed = formats::read(path, &expected, flat.map(file_format)).map_err(map)?;
-    if seed.parameters.layout().tensors().is_empty() {
-        return Err("it has no tensors".to_owned());
+/// Why a seed is not taken.
+enum SeedFault {
+    /// It is no model that could be one.
+    Model(String),
+    /// The server could not read or write.
+    Host(String),
+}
+
+impl From<TranscodeError> for SeedFault {
+    fn from(error: TranscodeError) -> Self {
+        match error {
+            TranscodeError::Read(ReadError { fault, .. }) if !matches!(fault, ReadFault::Io(_)) => {
+                Self::Model(fault.to_string())
+            }
+            error => Self::Host(error.to_string()),
+        }
     }
-    seed.parameters.check_finite().map_err(|problem| problem.to_string())?;
+}
+
+/// Reads a seed, and writes it as safetensors unless it is that already. Its values are never in memory as a whole: what
+/// cannot be used as it lies in the file is unpacked into another, which is gone again at the end.
+fn transcode_seed(path: &Path, to: &Path, flat: Option<ModelFormat>) -> Result<Format, SeedFault> {
+    let expected = Expected::Seed(Limits::default());
+    let unpacked = to.with_extension("values");
+    let seed = formats::transcode(path, &unpacked, &expected, flat.map(file_format));
+    if let Err(error) = std::fs::remove_file(&unpacked)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %unpacked.display(), %error, "a derived file cannot be removed");
+    }
+    let seed = seed?;
+    if seed.parameters.layout().tensors().is_empty() {
+        return Err(SeedFault::Model("it has no tensors".to_owned()));
+    }
+    seed.parameters.check_finite().map_err(|problem| SeedFault::Model(problem.to_string()))?;
     if seed.format != Format::Safetensors {
         let write = formats::write(to, &seed.parameters, Format::Safetensors, &BTreeMap::new());
-        write.map_err(|problem| problem.fault.to_string())?;
+        write.map_err(|problem| SeedFault::Host(problem.fault.to_string()))?;
     }
     Ok(seed.format)
 }
