@@ -19,7 +19,7 @@ use std::any::Any;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
-use fedwit_domain::Timestamp;
+use fedwit_domain::{CombinerName, Timestamp};
 use fedwit_federation::{ErrorKind, Federation, FederationError};
 use prost_types::Timestamp as ProtoTimestamp;
 use tonic::service::Routes;
@@ -29,8 +29,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 use self::combiner::CombinerService;
 use self::connector::ConnectorService;
 use self::models::ModelsService;
-use crate::ApiSettings;
-
 /// What is generated from `fedn.proto`.
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated")]
 pub mod proto {
@@ -47,10 +45,9 @@ const MAX_MESSAGE: usize = 4 << 20;
 const LATEST: Timestamp = Timestamp(253_402_300_799_999);
 
 /// FEDn's services, and the standard one for health.
-pub(crate) fn routes(federation: &Federation, settings: &ApiSettings) -> Router {
-    let name = &settings.combiner_name;
-    let combiner = CombinerService::new(federation.clone(), name.clone());
-    let connector = ConnectorService::new(federation.clone(), name.clone());
+pub(crate) fn routes(federation: &Federation) -> Router {
+    let combiner = CombinerService::new(federation.clone());
+    let connector = ConnectorService::new(federation.clone());
     let models = ModelsService::new(federation.clone());
     let (reporter, health) = tonic_health::server::health_reporter();
     tokio::spawn(report_health(reporter, federation.clone()));
@@ -105,10 +102,10 @@ fn unavailable(error: &FederationError) -> Status {
     Status::unavailable(error.to_string())
 }
 
-/// An answer in words.
-fn answer(combiner: &str, text: impl Into<String>) -> Response<proto::Response> {
+/// An answer in words, by a combiner.
+fn answer(combiner: &CombinerName, text: impl Into<String>) -> Response<proto::Response> {
     let sender =
-        proto::Client { role: proto::Role::Combiner.into(), name: combiner.to_owned(), client_id: String::new() };
+        proto::Client { role: proto::Role::Combiner.into(), name: combiner.to_string(), client_id: String::new() };
     Response::new(proto::Response { sender: Some(sender), response: text.into() })
 }
 

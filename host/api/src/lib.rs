@@ -17,8 +17,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub struct ApiSettings {
     /// The host and port that clients are told to connect to; those that they asked under if there are none.
     pub advertise: Option<(String, u16)>,
-    /// What the combiner is called. `combiner` by default.
-    pub combiner_name: String,
     /// How long clients may be gone in sessions that do not say.
     pub reconnect_grace: std::time::Duration,
     /// Whether all addresses that are listened on are this machine's own, so that no other name is asked for.
@@ -32,7 +30,6 @@ impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             advertise: None,
-            combiner_name: "combiner".to_owned(),
             reconnect_grace: std::time::Duration::from_secs(60),
             only_loopback: true,
             allowed_hosts: Vec::new(),
@@ -46,7 +43,7 @@ impl Default for ApiSettings {
 /// Outside of a Tokio runtime.
 pub fn router(federation: Federation, settings: ApiSettings) -> Router {
     let guard = guard::Guard::new(&settings);
-    grpc::routes(&federation, &settings)
+    grpc::routes(&federation)
         .merge(graphql::routes(federation.clone()))
         .fallback_service(rest::service(federation, settings))
         .layer(CatchPanicLayer::new())

@@ -1,7 +1,8 @@
 //! Identities.
 //!
-//! What the server names is a UUID; what clients name themselves is text that is checked once, where it comes in, so
-//! that it can stand in a log line, a path of a URL and a key of a table without any further thought.
+//! What the server names is a UUID, but for its combiners, which people speak of; what clients name themselves is text
+//! that is checked once, where it comes in, so that it can stand in a log line, a path of a URL and a key of a table
+//! without any further thought.
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,7 +85,7 @@ named_by_the_server!(
     "prediction id"
 );
 
-macro_rules! named_by_clients {
+macro_rules! named_in_text {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -134,15 +135,20 @@ macro_rules! named_by_clients {
     };
 }
 
-named_by_clients!(
+named_in_text!(
     /// A client, by the name that it gave itself.
     ClientId,
     "client id"
 );
-named_by_clients!(
+named_in_text!(
     /// A model update, by the name that its client gave it when it uploaded the file.
     UpdateId,
     "model update id"
+);
+named_in_text!(
+    /// A combiner, by the name that the server gave it.
+    CombinerName,
+    "combiner name"
 );
 
 /// Nothing that is a path, a pattern, or not to be seen.

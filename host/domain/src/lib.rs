@@ -28,7 +28,9 @@ pub use digest::{Digest, DigestError};
 pub use event::{
     AskedToValidate, EVENT_VERSION, Event, EventError, PluginVersion, Recorded, StateBlob, StoredModel, ValidatedBy,
 };
-pub use id::{AttemptNumber, ClientId, IdError, ModelId, PackageId, PredictionId, RoundNumber, SessionId, UpdateId};
+pub use id::{
+    AttemptNumber, ClientId, CombinerName, IdError, ModelId, PackageId, PredictionId, RoundNumber, SessionId, UpdateId,
+};
 pub use metrics::{Metrics, weighted_means};
 pub use refusal::{AttemptFailure, FinishReason, Refusal, SubmissionAnswer, UpdateRefusal};
 pub use session::{

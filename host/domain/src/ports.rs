@@ -3,11 +3,14 @@
 //! Each port is a trait that is called by `federation` and implemented above this crate. Its fake keeps what the real
 //! thing promises and nothing more: what is not durable yet is gone after a crash.
 
+mod balancing;
 mod blobs;
 mod clock;
 mod event_log;
 mod folding;
 
+pub use balancing::fake::FakeLoadBalancer;
+pub use balancing::{BalancingError, CombinerLoad, LoadBalancer, Placement};
 pub use blobs::fake::FakeBlobs;
 pub use blobs::{BlobError, BlobFile, BlobWriter, Blobs, StoredBlob};
 pub use clock::fake::ManualClock;

@@ -1,9 +1,10 @@
 //! Clients that register, and whether they are there.
 
-use fedwit_domain::{ClientId, ModelFormat, Timestamp};
+use fedwit_domain::{ClientId, CombinerName, ModelFormat, Timestamp};
 use fedwit_store::NewClient;
 use uuid::Uuid;
 
+use crate::combiners::Joining;
 use crate::{Federation, FederationError, TaskStream};
 
 /// The longest name of a client, in bytes.
@@ -42,6 +43,8 @@ pub enum RegistrationOutcome {
         id: ClientId,
         /// The format of the models that it is sent.
         format: ModelFormat,
+        /// The combiner that it belongs to.
+        combiner: CombinerName,
     },
     /// It wants the server's package, and there is none yet. It asks again.
     NoPackage,
@@ -68,7 +71,7 @@ impl ClientPackage {
 }
 
 impl Federation {
-    /// Registers a client, or registers it again.
+    /// Registers a client, or registers it again, and places it on a combiner.
     ///
     /// # Errors
     /// [`FederationError::Invalid`] for a name that is too long; [`FederationError::Store`].
@@ -89,10 +92,14 @@ impl Federation {
             None => Uuid::new_v4().to_string().parse()?,
         };
         let name = if name.is_empty() { id.to_string() } else { name };
+        let joining = Joining { client: &id, name: &name, preferred: combiner_preferred.as_deref() };
+        let combiner = self.place_registered(joining).await;
         let (at, package) = (self.now(), package.name().to_owned());
-        self.store().register_client(NewClient { id: id.clone(), name, package, combiner_preferred, ip, at }).await?;
-        tracing::info!(client.id = %id, "client `{id}` has registered");
-        Ok(RegistrationOutcome::Assigned { id, format })
+        let (id_kept, placed) = (id.clone(), combiner.clone());
+        let new = NewClient { id: id_kept, name, package, combiner_preferred, combiner: placed, ip, at };
+        self.store().register_client(new).await?;
+        tracing::info!(client.id = %id, combiner = %combiner, "client `{id}` has registered");
+        Ok(RegistrationOutcome::Assigned { id, format, combiner })
     }
 
     /// Forgets a client. If it is connected it comes back.
@@ -101,6 +108,7 @@ impl Federation {
     /// [`FederationError::NotFound`]; [`FederationError::Store`].
     pub async fn remove_client(&self, id: &ClientId) -> Result<(), FederationError> {
         if self.store().remove_client(id).await? {
+            self.inner.combiners.remove(id);
             Ok(())
         } else {
             Err(FederationError::NotFound { kind: "client", id: id.to_string() })
@@ -126,9 +134,10 @@ impl Federation {
     }
 
     /// Opens a client's stream of tasks, which takes over from any other that it has. A client that is unknown becomes
-    /// known: one that connected to an earlier server does not register again.
-    #[must_use]
-    pub fn open_task_stream(&self, client: ClientId) -> TaskStream {
+    /// known, and is placed on a combiner, on `wished` if that is one: a client that connected to an earlier server
+    /// does not register again.
+    pub async fn open_task_stream(&self, client: ClientId, wished: Option<&str>) -> TaskStream {
+        self.place_connected(&client, wished).await;
         let inner = &self.inner;
         inner.presence.opened(&client, self.now());
         tracing::debug!(client.id = %client, "client `{client}` is there");

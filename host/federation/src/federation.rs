@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fedwit_domain::ports::{Blobs, Clock, EventLog, Folding};
+use fedwit_domain::ports::{Blobs, Clock, EventLog, Folding, LoadBalancer};
 use fedwit_domain::{Command, Timestamp};
 use fedwit_store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::combiners::Combiners;
 use crate::models::Encoded;
 use crate::plugins::{InstalledPlugin, Plugins};
 use crate::pool::Pool;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub heartbeat_ttl: Duration,
     /// How long a file that is no update yet is kept. An hour by default.
     pub unused_upload_ttl: Duration,
+    /// Combiners. 1 by default: each holds an accumulator of its own while a round is folded.
+    pub combiners: usize,
     /// Threads for arithmetic and plugins. The number of cores by default.
     pub workers: usize,
 }
@@ -48,6 +51,7 @@ impl Default for Settings {
             upload_wait: Duration::from_secs(60),
             heartbeat_ttl: Duration::from_secs(30),
             unused_upload_ttl: Duration::from_secs(3600),
+            combiners: 1,
             workers: std::thread::available_parallelism().map_or(2, usize::from),
         }
     }
@@ -72,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) pool: Pool,
     pub(crate) settings: Settings,
     pub(crate) presence: PresenceBook,
+    pub(crate) combiners: Combiners,
     pub(crate) outboxes: Arc<Outboxes>,
     pub(crate) gate: Gate,
     pub(crate) encoded: Encoded,
@@ -88,6 +93,8 @@ pub(crate) struct Ports {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) folding: Arc<dyn Folding>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Nothing for the one that is built in.
+    pub(crate) balancer: Option<Arc<dyn LoadBalancer>>,
 }
 
 impl Federation {
@@ -104,7 +111,7 @@ impl Federation {
         let pool = Pool::new(settings.workers);
         let (log, blobs) = (store.log(), store.blobs());
         let folding = Arc::new(PluginFolding::new(Arc::clone(&blobs), plugins.clone(), pool.clone()));
-        Self::start_with(store, Ports { log, blobs, folding, clock }, plugins, settings, pool).await
+        Self::start_with(store, Ports { log, blobs, folding, clock, balancer: None }, plugins, settings, pool).await
     }
 
     pub(crate) async fn start_with(
@@ -114,12 +121,14 @@ impl Federation {
         settings: Settings,
         pool: Pool,
     ) -> Result<Self, FederationError> {
-        let Ports { log, blobs, folding, clock } = ports;
+        let Ports { log, blobs, folding, clock, balancer } = ports;
+        let combiners = Combiners::start(settings.combiners, balancer, &store, clock.now()).await?;
         let inner = Inner {
             log,
             blobs,
             folding,
             presence: PresenceBook::new(clock.now(), settings.heartbeat_ttl),
+            combiners,
             clock,
             plugins,
             pool,

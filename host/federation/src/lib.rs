@@ -8,6 +8,7 @@
 //! Nothing here polls: an actor wakes for commands, for clients that come and go, and for the next deadline.
 
 mod clients;
+mod combiners;
 mod error;
 mod federation;
 mod folding;
@@ -26,6 +27,7 @@ mod tasks;
 mod uploads;
 
 pub use clients::{ClientPackage, Presence, Registration, RegistrationOutcome};
+pub use combiners::Combiner;
 pub use error::{ErrorKind, FederationError};
 pub use federation::{Federation, Settings};
 pub use folding::PluginFolding;

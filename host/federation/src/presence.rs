@@ -98,6 +98,13 @@ impl PresenceBook {
         online
     }
 
+    /// For each client, whether it is there.
+    pub(crate) fn are_there<'a>(&self, clients: impl Iterator<Item = &'a ClientId>, now: Timestamp) -> Vec<bool> {
+        let entries = self.entries();
+        let is_there = |client| entries.get(client).is_some_and(|entry| self.gone_since(entry, now).is_none());
+        clients.map(is_there).collect()
+    }
+
     /// Whether a client is there, and when it was last seen.
     pub(crate) fn of(&self, client: &ClientId, now: Timestamp) -> (bool, Option<Timestamp>) {
         let entries = self.entries();

@@ -77,6 +77,7 @@ impl World {
             blobs: Arc::clone(&self.blobs) as Arc<dyn Blobs>,
             folding: Arc::clone(&self.folding) as Arc<dyn fedwit_domain::ports::Folding>,
             clock: Arc::new(SystemClock::default()),
+            balancer: None,
         };
         let settings = Settings::default();
         Federation::start_with(store, ports, Plugins::default(), settings, Pool::new(2)).await.unwrap()
@@ -112,7 +113,7 @@ async fn be_client(federation: Federation, client: Arc<Mutex<Client>>) {
         if let Some(submission) = unanswered {
             submit(&federation, &client, submission).await;
         }
-        let mut stream = federation.open_task_stream(id.clone());
+        let mut stream = federation.open_task_stream(id.clone(), None).await;
         while let Ok(task) = stream.next().await {
             work(&federation, &client, &id, &task).await;
         }

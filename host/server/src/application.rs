@@ -32,7 +32,7 @@ pub(crate) struct Application {
 
 /// Starts it. Its streams end with UNAVAILABLE once `shutdown` is cancelled.
 pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> Result<Application> {
-    let Settings { storage, clients, work, .. } = settings;
+    let Settings { storage, clients, combiners, work, .. } = settings;
     // Arithmetic within one computation; how many computations there are at once is the federation's to bound.
     rayon::ThreadPoolBuilder::new().num_threads(work.workers()).build_global().context("threads for arithmetic")?;
     let installed = installed(settings).await?;
@@ -40,6 +40,7 @@ pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> R
     let store = Store::open(options).await.with_context(|| format!("data folder {}", storage.data.display()))?;
     let how = FederationSettings {
         max_upload_bytes: clients.max_upload_bytes,
+        combiners: combiners.combiners,
         workers: work.workers(),
         ..FederationSettings::default()
     };

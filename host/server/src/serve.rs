@@ -80,7 +80,7 @@ fn raise_open_files() -> u64 {
 }
 
 fn show(settings: &Settings) {
-    let Settings { storage, clients, plugins, .. } = settings;
+    let Settings { storage, clients, combiners, plugins, .. } = settings;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         data.folder = %storage.data.display(),
@@ -89,6 +89,7 @@ fn show(settings: &Settings) {
         clients.advertise = clients.advertise.as_ref().map(tracing::field::display),
         clients.max_upload_bytes = clients.max_upload_bytes,
         clients.reconnect_grace_seconds = clients.reconnect_grace_seconds,
+        combiners = combiners.combiners,
         workers = settings.work.workers(),
         "fedwit {} starts",
         env!("CARGO_PKG_VERSION"),

@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) storage: StorageSettings,
     #[command(flatten)]
     pub(crate) clients: ClientSettings,
+    #[command(flatten)]
+    pub(crate) combiners: CombinerSettings,
     #[command(flatten, next_help_heading = "Plugins")]
     pub(crate) plugins: PluginArguments,
     #[command(flatten)]
@@ -109,6 +111,16 @@ pub(crate) struct ClientSettings {
     /// do not say.
     #[arg(long, env = "FEDWIT_RECONNECT_GRACE_SECONDS", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) reconnect_grace_seconds: u64,
+}
+
+/// Who folds clients' updates.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Combiners")]
+pub(crate) struct CombinerSettings {
+    /// How many combiners share the clients. Each folds its clients' updates beside the others, and what they have is
+    /// merged; each holds an accumulator of its own while a round is folded.
+    #[arg(long, env = "FEDWIT_COMBINERS", value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
+    pub(crate) combiners: usize,
 }
 
 /// What the machine is used for.

@@ -6,6 +6,7 @@
 
 mod m0001_records;
 mod m0001_telemetry;
+mod m0002_combiners;
 
 use std::path::Path;
 
@@ -23,7 +24,7 @@ pub(crate) struct TelemetryMigrator;
 #[async_trait::async_trait]
 impl MigratorTrait for RecordsMigrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_records::Migration)]
+        vec![Box::new(m0001_records::Migration), Box::new(m0002_combiners::Migration)]
     }
 }
 

@@ -9,7 +9,9 @@ use super::inputs::{
     SessionFilter, ValidationFilter,
 };
 use super::paging::{self, List, Paging};
-use super::types::{Client, Metric, Model, Package, Plugin, Prediction, Refusal, Round, Server, Session, Validation};
+use super::types::{
+    Client, Combiner, Metric, Model, Package, Plugin, Prediction, Refusal, Round, Server, Session, Validation,
+};
 use super::{Failure, federation, rows};
 
 pub(super) struct Query;
@@ -32,6 +34,12 @@ impl Query {
     /// The aggregator of a name.
     async fn plugin(&self, ctx: &Context<'_>, name: String) -> Option<Plugin> {
         federation(ctx).plugins().into_iter().find(|plugin| plugin.name == name).map(Plugin)
+    }
+
+    /// The combiners.
+    #[graphql(complexity = "20 * child_complexity")]
+    async fn combiners(&self, ctx: &Context<'_>) -> Vec<Combiner> {
+        federation(ctx).combiners().into_iter().map(Combiner).collect()
     }
 
     /// A client.

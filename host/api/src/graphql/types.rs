@@ -1,6 +1,7 @@
 //! What can be asked for: one module for each type of object.
 
 mod client;
+mod combiner;
 mod config;
 mod event;
 mod event_type;
@@ -20,6 +21,7 @@ mod status;
 mod validation;
 
 pub(super) use client::Client;
+pub(super) use combiner::Combiner;
 pub(super) use config::{Direction, ModelFormat};
 pub(super) use event::SessionEvent;
 pub(super) use metric::Metric;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 
+use fedwit_domain::ClientId;
 use fedwit_federation::{Federation, StreamEnd, Submission, ValidationReport, lenient_json};
 use fedwit_store::{NewAttribute, NewMetric, NewTelemetry};
 use futures_util::Stream;
 use tonic::{Request, Response, Status};
 
 use super::proto::combiner_server::Combiner;
-use super::sender::sender;
+use super::sender::{addressed, sender};
 use super::{answer, cut, proto, sent_at, tasks, unavailable};
 
 /// Values that are taken of one message, at most.
@@ -21,16 +22,15 @@ const MAX_VALUE: usize = 1 << 10;
 
 pub(super) struct CombinerService {
     federation: Federation,
-    combiner: String,
 }
 
 impl CombinerService {
-    pub(super) fn new(federation: Federation, combiner: String) -> Self {
-        Self { federation, combiner }
+    pub(super) fn new(federation: Federation) -> Self {
+        Self { federation }
     }
 
-    fn answer(&self, outcome: Result<(), String>) -> Response<proto::Response> {
-        answer(&self.combiner, outcome.err().unwrap_or_default())
+    fn answer(&self, client: &ClientId, outcome: Result<(), String>) -> Response<proto::Response> {
+        answer(self.federation.responsible_combiner(client), outcome.err().unwrap_or_default())
     }
 }
 
@@ -39,7 +39,7 @@ macro_rules! sender_or_answer {
     ($service:expr, $metadata:expr, $message:expr) => {
         match sender(&$metadata, $message.sender.as_ref()) {
             Ok(client) => client,
-            Err(error) => return Ok(answer(&$service.combiner, format!("refused: {error}"))),
+            Err(error) => return Ok(answer($service.federation.first_combiner(), format!("refused: {error}"))),
         }
     };
 }
@@ -54,14 +54,17 @@ impl Combiner for CombinerService {
     ) -> Result<Response<Self::TaskStreamStream>, Status> {
         let client = sender(request.metadata(), request.get_ref().sender.as_ref());
         let client = client.map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let (federation, combiner, name) = (self.federation.clone(), self.combiner.clone(), client.to_string());
-        let stream = self.federation.open_task_stream(client);
+        let stream = self.federation.open_task_stream(client.clone(), addressed(request.metadata())).await;
+        let federation = self.federation.clone();
         let requests = futures_util::stream::unfold(Some(stream), move |stream| {
-            let (federation, combiner, name) = (federation.clone(), combiner.clone(), name.clone());
+            let (federation, client) = (federation.clone(), client.clone());
             async move {
                 let mut stream = stream?;
                 match stream.next().await {
-                    Ok(task) => Some((Ok(tasks::request(&task, &name, &combiner, federation.now())), Some(stream))),
+                    Ok(task) => {
+                        let combiner = federation.responsible_combiner(&client);
+                        Some((Ok(tasks::request(&task, &client, combiner, federation.now())), Some(stream)))
+                    }
                     // Never with OK: that would end the client.
                     Err(StreamEnd::Replaced) => {
                         Some((Err(Status::unavailable("the client has opened a newer stream")), None))
@@ -79,7 +82,7 @@ impl Combiner for CombinerService {
     ) -> Result<Response<proto::Response>, Status> {
         let (metadata, _, message) = request.into_parts();
         let client = sender_or_answer!(self, metadata, message);
-        let name = client.to_string();
+        let (name, combiner) = (client.to_string(), self.federation.responsible_combiner(&client).clone());
         // The Python client sends the task's data back within the metadata, and others beside them.
         let config = if message.config.is_empty() { config_in(&message.meta) } else { message.config };
         let submission = Submission {
@@ -91,8 +94,8 @@ impl Combiner for CombinerService {
             meta: message.meta,
         };
         match self.federation.submit_update(submission).await {
-            Ok(Ok(())) => Ok(answer(&self.combiner, format!("RECEIVED ModelUpdate from client {name}"))),
-            Ok(Err(refusal)) => Ok(answer(&self.combiner, format!("refused: {}: {refusal}", refusal.code()))),
+            Ok(Ok(())) => Ok(answer(&combiner, format!("RECEIVED ModelUpdate from client {name}"))),
+            Ok(Err(refusal)) => Ok(answer(&combiner, format!("refused: {}: {refusal}", refusal.code()))),
             Err(error) => Err(unavailable(&error)),
         }
     }
@@ -104,14 +107,14 @@ impl Combiner for CombinerService {
         let (metadata, _, message) = request.into_parts();
         let client = sender_or_answer!(self, metadata, message);
         let report = ValidationReport {
-            client,
+            client: client.clone(),
             correlation: message.correlation_id,
             session: message.session_id,
             model: message.model_id,
             data: message.data,
         };
         match self.federation.report_validation(report).await {
-            Ok(outcome) => Ok(self.answer(outcome.map_err(|problem| format!("refused: {problem}")))),
+            Ok(outcome) => Ok(self.answer(&client, outcome.map_err(|problem| format!("refused: {problem}")))),
             Err(error) => Err(unavailable(&error)),
         }
     }
@@ -122,8 +125,8 @@ impl Combiner for CombinerService {
     ) -> Result<Response<proto::Response>, Status> {
         let (metadata, _, message) = request.into_parts();
         let client = sender_or_answer!(self, metadata, message);
-        match self.federation.report_prediction(client, &message.prediction_id, &message.data).await {
-            Ok(outcome) => Ok(self.answer(outcome.map_err(|problem| format!("refused: {problem}")))),
+        match self.federation.report_prediction(client.clone(), &message.prediction_id, &message.data).await {
+            Ok(outcome) => Ok(self.answer(&client, outcome.map_err(|problem| format!("refused: {problem}")))),
             Err(error) => Err(unavailable(&error)),
         }
     }
@@ -131,9 +134,11 @@ impl Combiner for CombinerService {
     /// Split learning is not offered, so nothing awaits this; the client is told so, and lives.
     async fn send_backward_completion(
         &self,
-        _: Request<proto::BackwardCompletion>,
+        request: Request<proto::BackwardCompletion>,
     ) -> Result<Response<proto::Response>, Status> {
-        Ok(answer(&self.combiner, "refused: no backward pass is awaited"))
+        let (metadata, _, message) = request.into_parts();
+        let client = sender_or_answer!(self, metadata, message);
+        Ok(self.answer(&client, Err("refused: no backward pass is awaited".to_owned())))
     }
 
     async fn send_model_metric(
@@ -155,7 +160,7 @@ impl Combiner for CombinerService {
             at,
         });
         self.federation.store().note_metrics(metrics.collect());
-        Ok(self.answer(Ok(())))
+        Ok(self.answer(&client, Ok(())))
     }
 
     async fn send_attribute_message(
@@ -172,7 +177,7 @@ impl Combiner for CombinerService {
             at,
         });
         self.federation.store().note_attributes(attributes.collect());
-        Ok(self.answer(Ok(())))
+        Ok(self.answer(&client, Ok(())))
     }
 
     async fn send_telemetry_message(
@@ -185,8 +190,8 @@ impl Combiner for CombinerService {
         let finite = message.telemetries.into_iter().filter(|value| value.value.is_finite()).take(MAX_VALUES);
         let values: BTreeMap<String, f64> =
             finite.map(|value| (cut(&value.key, MAX_NAME), f64::from(value.value))).collect();
-        self.federation.store().note_telemetry(NewTelemetry { client, values, at });
-        Ok(self.answer(Ok(())))
+        self.federation.store().note_telemetry(NewTelemetry { client: client.clone(), values, at });
+        Ok(self.answer(&client, Ok(())))
     }
 }
 

@@ -16,12 +16,11 @@ const MAX_TEXT: usize = 4 << 10;
 
 pub(super) struct ConnectorService {
     federation: Federation,
-    combiner: String,
 }
 
 impl ConnectorService {
-    pub(super) fn new(federation: Federation, combiner: String) -> Self {
-        Self { federation, combiner }
+    pub(super) fn new(federation: Federation) -> Self {
+        Self { federation }
     }
 }
 
@@ -41,8 +40,9 @@ impl Connector for ConnectorService {
         let (metadata, _, message) = request.into_parts();
         let client = match sender(&metadata, message.sender.as_ref()) {
             Ok(client) => client,
-            Err(error) => return Ok(answer(&self.combiner, error.to_string())),
+            Err(error) => return Ok(answer(self.federation.first_combiner(), error.to_string())),
         };
+        let combiner = self.federation.responsible_combiner(&client).clone();
         let (level, kind) = (message.log_level(), message.r#type());
         let name = message.sender.as_ref().map(|sender| cut(&sender.name, 256)).unwrap_or_default();
         self.federation.store().note_status(NewStatus {
@@ -57,7 +57,7 @@ impl Connector for ConnectorService {
             extra: cut(&message.extra, MAX_TEXT),
             at: sent_at(message.timestamp.as_ref(), self.federation.now()),
         });
-        Ok(answer(&self.combiner, "Status received."))
+        Ok(answer(&combiner, "Status received."))
     }
 
     async fn list_active_clients(
@@ -87,17 +87,17 @@ impl Connector for ConnectorService {
         match sender(request.metadata(), request.get_ref().sender.as_ref()) {
             Ok(client) => {
                 self.federation.heartbeat(&client);
-                Ok(answer(&self.combiner, "Heartbeat received"))
+                Ok(answer(self.federation.responsible_combiner(&client), "Heartbeat received"))
             }
-            Err(error) => Ok(answer(&self.combiner, error.to_string())),
+            Err(error) => Ok(answer(self.federation.first_combiner(), error.to_string())),
         }
     }
 
     async fn reassign_client(&self, _: Request<proto::ReassignRequest>) -> Result<Response<proto::Response>, Status> {
-        Err(Status::unimplemented("there is one combiner"))
+        Err(Status::unimplemented("clients are placed when they register"))
     }
 
     async fn reconnect_client(&self, _: Request<proto::ReconnectRequest>) -> Result<Response<proto::Response>, Status> {
-        Err(Status::unimplemented("there is one combiner"))
+        Err(Status::unimplemented("clients are placed when they register"))
     }
 }

@@ -25,6 +25,12 @@ pub(super) fn caller(metadata: &MetadataMap) -> Option<ClientId> {
     metadata.get("client")?.to_str().ok()?.parse().ok()
 }
 
+/// The combiner that a call names as the one that it is for. Clients say here what they were told to connect to, which is
+/// the name of a combiner only where somebody has made it so.
+pub(super) fn addressed(metadata: &MetadataMap) -> Option<&str> {
+    metadata.get("grpc-server")?.to_str().ok()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]

@@ -1,13 +1,13 @@
 //! Tasks, as clients read them.
 
-use fedwit_domain::{RoundId, SessionConfig};
+use fedwit_domain::{ClientId, CombinerName, RoundId, SessionConfig, Timestamp};
 use fedwit_federation::{Task, TaskKind};
 use serde_json::{Map, Value, json};
 
 use super::proto;
 
 /// The message that asks a client for something.
-pub(super) fn request(task: &Task, client: &str, combiner: &str, now: fedwit_domain::Timestamp) -> proto::TaskRequest {
+pub(super) fn request(task: &Task, client: &ClientId, combiner: &CombinerName, now: Timestamp) -> proto::TaskRequest {
     let (model, session, data, kind) = match &task.kind {
         TaskKind::Train { session, round, model, config, round_timeout_s, .. } => {
             let round = RoundId { session: *session, round: *round };
@@ -28,8 +28,8 @@ pub(super) fn request(task: &Task, client: &str, combiner: &str, now: fedwit_dom
     };
     proto::TaskRequest {
         // Clients ignore what does not come from a combiner.
-        sender: party(proto::Role::Combiner, combiner, ""),
-        receiver: party(proto::Role::Client, client, client),
+        sender: party(proto::Role::Combiner, combiner.as_str(), ""),
+        receiver: party(proto::Role::Client, client.as_str(), client.as_str()),
         model_id: model.to_string(),
         data,
         correlation_id: task.id.clone(),
@@ -79,16 +79,20 @@ mod tests {
 
     use std::sync::Arc;
 
-    use fedwit_domain::{AttemptNumber, ModelId, PredictionId, RoundNumber, SessionId, TaskId, Timestamp};
+    use fedwit_domain::{AttemptNumber, ModelId, PredictionId, RoundNumber, SessionId, TaskId};
 
     use super::*;
+
+    fn shown(task: &Task) -> proto::TaskRequest {
+        request(task, &"c".parse().unwrap(), &"combiner".parse().unwrap(), Timestamp(1))
+    }
 
     fn training(config: SessionConfig) -> (proto::TaskRequest, Value) {
         let (session, round, attempt) = (SessionId::random(), RoundNumber(3), AttemptNumber(2));
         let id = TaskId::Training { session, round, attempt }.to_string();
         let (model, config) = (ModelId::random(), Arc::new(config));
         let kind = TaskKind::Train { session, round, attempt, model, config, round_timeout_s: 7 };
-        let request = request(&Task { id, kind }, "c", "combiner", Timestamp(1));
+        let request = shown(&Task { id, kind });
         let data = serde_json::from_str(&request.data).unwrap();
         (request, data)
     }
@@ -116,6 +120,6 @@ mod tests {
     fn a_prediction_is_named_in_the_place_of_the_session() {
         let (prediction, model) = (PredictionId::random(), ModelId::random());
         let task = Task { id: prediction.to_string(), kind: TaskKind::Predict { prediction, model } };
-        assert_eq!(request(&task, "c", "combiner", Timestamp(1)).session_id, prediction.to_string());
+        assert_eq!(shown(&task).session_id, prediction.to_string());
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use axum::extract::{Path, Query, State};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use fedwit_domain::ClientId;
+use fedwit_domain::{ClientId, CombinerName};
 use fedwit_federation::Presence;
 use fedwit_store::{ClientFilter, ClientRow, Listed, Page};
 use serde::Deserialize;
@@ -93,6 +93,7 @@ fn unrecorded(rest: &Rest, id: ClientId) -> ClientRow {
         id,
         package: "local".to_owned(),
         combiner_preferred: None,
+        combiner: None,
         ip: None,
         created_at: now,
         updated_at: now,
@@ -101,10 +102,11 @@ fn unrecorded(rest: &Rest, id: ClientId) -> ClientRow {
 }
 
 fn show(rest: &Rest, row: &ClientRow) -> Value {
-    shape(row, rest.federation.presence(&row.id), &rest.settings.combiner_name)
+    shape(row, rest.federation.presence(&row.id), rest.federation.combiner_of(&row.id))
 }
 
-fn shape(row: &ClientRow, presence: Presence, combiner: &str) -> Value {
+/// Of a client that was not placed yet, or whose combiner is gone, FEDn would say that it has none.
+fn shape(row: &ClientRow, presence: Presence, combiner: Option<&CombinerName>) -> Value {
     let seen_since = presence.last_seen.is_some() || row.last_seen > Some(row.updated_at);
     let status = match (presence.online, seen_since) {
         (true, _) => "online",
@@ -176,19 +178,20 @@ mod tests {
             name: "n".to_owned(),
             package: "remote".to_owned(),
             combiner_preferred: None,
+            combiner: None,
             ip: None,
             created_at: registered,
             updated_at: registered,
             last_seen: Some(registered),
         };
         let status = |row: &ClientRow, online, last_seen| {
-            shape(row, Presence { online, last_seen }, "combiner")["status"].as_str().unwrap().to_owned()
+            shape(row, Presence { online, last_seen }, None)["status"].as_str().unwrap().to_owned()
         };
         assert_eq!(status(&row, false, None), "available");
         assert_eq!(status(&row, true, Some(later)), "online");
         assert_eq!(status(&row, false, Some(later)), "offline");
         row.last_seen = Some(later);
         assert_eq!(status(&row, false, None), "offline", "the server has been restarted since");
-        assert_eq!(shape(&row, Presence { online: false, last_seen: None }, "c")["last_seen"], shapes::date(later));
+        assert_eq!(shape(&row, Presence { online: false, last_seen: None }, None)["last_seen"], shapes::date(later));
     }
 }

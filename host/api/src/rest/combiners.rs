@@ -1,8 +1,10 @@
-//! `combiners`: there is one, and it is this server.
+//! `combiners`: all of them are this server, and are reached under its address.
 
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use fedwit_domain::CombinerName;
+use fedwit_federation::Combiner;
 use fedwit_store::Listed;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -21,12 +23,15 @@ pub(super) fn routes() -> Router<Rest> {
         .route("/combiners/{id}", get(one))
 }
 
-/// Its id is the same for the same name, since nothing is recorded of it.
-fn shape(name: &str, Address { host, port }: &Address) -> Value {
-    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+/// The same for the same name, since a combiner is nowhere recorded.
+fn id(name: &CombinerName) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_str().as_bytes())
+}
+
+fn shape(Combiner { name, clients_online }: &Combiner, Address { host, port }: &Address) -> Value {
     json!({
-        "combiner_id": id,
-        "id": id,
+        "combiner_id": id(name),
+        "id": id(name),
         "name": name,
         "address": host,
         "fqdn": null,
@@ -34,45 +39,53 @@ fn shape(name: &str, Address { host, port }: &Address) -> Value {
         "parent": null,
         "port": port,
         "status": "online",
+        "clients": clients_online,
     })
 }
 
+fn all(rest: &Rest, address: &Address) -> Vec<Value> {
+    rest.federation.combiners().iter().map(|combiner| shape(combiner, address)).collect()
+}
+
 async fn list(State(rest): State<Rest>, address: Address, listing: Listing) -> Json<Value> {
-    let Listed { rows, total } = wanted(&rest, &address, &listing);
+    let Listed { rows, total } = listing.pick_of_all(all(&rest, &address));
     Json(json!({ "count": total, "result": rows }))
 }
 
 async fn count(State(rest): State<Rest>, address: Address, listing: Listing) -> Json<u64> {
-    Json(wanted(&rest, &address, &listing).total)
-}
-
-fn wanted(rest: &Rest, address: &Address, listing: &Listing) -> Listed<Value> {
-    let mut rows = vec![shape(&rest.settings.combiner_name, address)];
-    rows.retain(|row| listing.filters.let_through(row));
-    Listed { total: rows.len() as u64, rows }
+    Json(listing.counted().pick_of_all(all(&rest, &address)).total)
 }
 
 /// By its id, or by its name, which FEDn's tools know it by.
 async fn one(State(rest): State<Rest>, address: Address, Path(named): Path<String>) -> RestResult<Json<Value>> {
-    let one = shape(&rest.settings.combiner_name, &address);
-    let is_named = ["combiner_id", "name"].into_iter().any(|key| one[key] == json!(named));
-    if is_named { Ok(Json(one)) } else { Err(RestError::not_found(&named)) }
+    let is_named = |combiner: &Value| ["combiner_id", "name"].into_iter().any(|key| combiner[key] == json!(named));
+    let found = all(&rest, &address).into_iter().find(is_named);
+    found.map(Json).ok_or_else(|| RestError::not_found(&named))
 }
 
-/// How many clients are connected.
-async fn clients(State(rest): State<Rest>) -> Json<Value> {
-    let (name, count) = (&rest.settings.combiner_name, rest.federation.online().len());
-    Json(json!({ "result": [{ "id": name, "combiner": name, "count": count }] }))
+/// How many clients are there of each combiner that is named, by name or id; of all if none is.
+async fn clients(State(rest): State<Rest>, mut listing: Listing) -> Json<Value> {
+    let wanted = listing.filters.take_any("combiners");
+    let is_wanted = |combiner: &Combiner| {
+        let id = id(&combiner.name).to_string();
+        let is_it = |named: &String| *named == id || named == combiner.name.as_str();
+        wanted.as_ref().is_none_or(|wanted| wanted.iter().any(is_it))
+    };
+    let counted = |Combiner { name, clients_online }| json!({ "id": name, "combiner": name, "count": clients_online });
+    let counts: Vec<Value> = rest.federation.combiners().into_iter().filter(is_wanted).map(counted).collect();
+    Json(json!({ "result": counts }))
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
     use super::*;
 
     #[test]
     fn a_combiner_has_the_same_id_whenever_it_is_asked_for() {
-        let address = Address { host: "h".to_owned(), port: 1 };
-        assert_eq!(shape("combiner", &address), shape("combiner", &address));
-        assert_ne!(shape("combiner", &address)["combiner_id"], shape("other", &address)["combiner_id"]);
+        let of = |name: &str| id(&name.parse().unwrap());
+        assert_eq!(of("combiner"), of("combiner"));
+        assert_ne!(of("combiner"), of("other"));
     }
 }

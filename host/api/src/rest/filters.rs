@@ -44,6 +44,13 @@ impl Filters {
         only
     }
 
+    /// Takes out the values that a field may have; none if there is nothing to choose by.
+    pub(super) fn take_any(&mut self, field: &str) -> Option<Vec<String>> {
+        let mut values = self.0.remove(field)?;
+        values.retain(|value| !value.is_empty());
+        (!values.is_empty()).then_some(values)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -51,10 +51,11 @@ impl Listing {
 
     /// What is wanted of that part.
     pub(super) fn pick(&self, fetched: Listed<Value>) -> Listed<Value> {
-        if self.is_a_page() {
-            return fetched;
-        }
-        let mut rows = fetched.rows;
+        if self.is_a_page() { fetched } else { self.pick_of_all(fetched.rows) }
+    }
+
+    /// What is wanted of a whole collection.
+    pub(super) fn pick_of_all(&self, mut rows: Vec<Value>) -> Listed<Value> {
         rows.retain(|row| self.filters.let_through(row));
         if let Some(key) = self.sorted_by() {
             rows.sort_by_cached_key(|row| Key::of(at(row, key)));

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use fedwit_domain::{ModelId, PredictionId};
+use fedwit_domain::{CombinerName, ModelId, PredictionId};
 use fedwit_store::{Listed, ModelFilter, Page, PredictionFilter, PredictionRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,19 +35,22 @@ impl Collection for Predictions {
 
     async fn list(rest: &Rest, filter: PredictionFilter, page: Page) -> RestResult<Listed<Value>> {
         let Listed { rows, total } = rest.federation.store().predictions(&filter, page).await?;
-        let combiner = &rest.settings.combiner_name;
-        Ok(Listed { rows: rows.iter().map(|row| shape(row, combiner)).collect(), total })
+        Ok(Listed { rows: rows.iter().map(|row| show(rest, row)).collect(), total })
     }
 
     async fn one(rest: &Rest, id: &str) -> RestResult<Option<Value>> {
         let Some(page) = of_number(id) else { return Ok(None) };
         let rows = rest.federation.store().predictions(&PredictionFilter::default(), page).await?.rows;
         let row = rows.iter().find(|row| row.number.to_string() == id);
-        Ok(row.map(|row| shape(row, &rest.settings.combiner_name)))
+        Ok(row.map(|row| show(rest, row)))
     }
 }
 
-fn shape(row: &PredictionRow, combiner: &str) -> Value {
+fn show(rest: &Rest, row: &PredictionRow) -> Value {
+    shape(row, rest.federation.responsible_combiner(&row.client))
+}
+
+fn shape(row: &PredictionRow, combiner: &CombinerName) -> Value {
     json!({
         "id": row.number.to_string(),
         "prediction_id": row.prediction,

@@ -65,7 +65,7 @@ pub(super) async fn add(
     let registration = add.registration(peer.map(|Extension(ConnectInfo(peer))| peer.ip().to_string()))?;
     let package = registration.package;
     match rest.federation.register_client(registration).await? {
-        RegistrationOutcome::Assigned { id, format } => {
+        RegistrationOutcome::Assigned { id, format, .. } => {
             // One that brings its code knows what its models look like.
             let helper = if package == ClientPackage::Remote { format.helper() } else { "" };
             Ok(Json(assigned(&id, &address, package, helper, android)).into_response())
@@ -85,7 +85,8 @@ fn is_android(headers: &HeaderMap, add: &Add) -> bool {
     agent.contains("ktor") || (add.package.is_none() && !agent.contains("python"))
 }
 
-/// Exactly these keys: with another, Android's client does not connect.
+/// Exactly these keys: with another, Android's client does not connect. All combiners are reached under one address, so
+/// that none of it says which one the client belongs to; the client's own object does.
 fn assigned(id: &ClientId, address: &Address, package: ClientPackage, helper: &str, android: bool) -> Value {
     json!({
         "status": "assigned",

@@ -1,10 +1,10 @@
 //! `rounds`: how each went.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use fedwit_domain::{AttemptNumber, RoundId, SessionId, Timestamp};
+use fedwit_domain::{AttemptNumber, ClientId, CombinerName, RoundId, SessionId, Timestamp};
 use fedwit_store::{Listed, Page, ParticipationFilter, ParticipationRow, RoundFilter, RoundRow, SessionRow};
 use serde_json::{Value, json};
 
@@ -13,27 +13,37 @@ use super::error::RestResult;
 use super::filters::Filters;
 use super::{Rest, sessions, shapes};
 
-/// Attempts whose number of clients is remembered.
+/// Attempts of which it is remembered who took part.
 const MAX_REMEMBERED: usize = 10_000;
 
 pub(super) struct Rounds;
 
-/// How many clients were asked in an attempt. FEDn's tools ask for all rounds again and again; who was asked in an attempt
-/// never changes, so it is counted once.
+/// A combiner's part in an attempt.
+#[derive(Clone, Debug, PartialEq)]
+struct Share {
+    combiner: CombinerName,
+    /// Clients that were asked.
+    asked: u64,
+    /// Updates that count.
+    counted: u64,
+}
+
+/// Combiners' parts in attempts at rounds that have ended. FEDn's tools ask for all rounds again and again, and of these
+/// nothing changes any more.
 #[derive(Default)]
-pub(super) struct Asked(Mutex<HashMap<(RoundId, AttemptNumber), u64>>);
+pub(super) struct Asked(Mutex<HashMap<(RoundId, AttemptNumber), Vec<Share>>>);
 
 impl Asked {
-    fn known(&self, row: &RoundRow) -> Option<u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(row.id, row.attempt)).copied()
+    fn known(&self, row: &RoundRow) -> Option<Vec<Share>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(row.id, row.attempt)).cloned()
     }
 
-    fn learn(&self, row: &RoundRow, count: u64) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= MAX_REMEMBERED {
-            counts.clear();
+    fn learn(&self, row: &RoundRow, shares: Vec<Share>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_REMEMBERED {
+            known.clear();
         }
-        counts.insert((row.id, row.attempt), count);
+        known.insert((row.id, row.attempt), shares);
     }
 }
 
@@ -60,7 +70,7 @@ impl Collection for Rounds {
                 place.insert(store.session(id).await?);
             }
             let session = sessions.get(&id).and_then(Option::as_ref);
-            shown.push(shape(row, asked(rest, row).await?, session, &rest.settings.combiner_name));
+            shown.push(shape(row, &shares(rest, row).await?, session));
         }
         Ok(Listed { rows: shown, total })
     }
@@ -72,7 +82,7 @@ impl Collection for Rounds {
         let Some(row) = store.round(id).await? else { return Ok(None) };
         let session = store.session(id.session).await?;
         let parts = store.participations(&parts_of(&row), Page::first(fedwit_store::MAX_PAGE)).await?;
-        let mut round = shape(&row, parts.total, session.as_ref(), &rest.settings.combiner_name);
+        let mut round = shape(&row, &shares(rest, &row).await?, session.as_ref());
         round["participants"] = parts.rows.iter().map(participant).collect();
         if let Some(config) = round["round_config"].as_object_mut() {
             let selected = parts.rows.iter().map(|part| part.client.as_str());
@@ -91,16 +101,37 @@ fn parts_of(row: &RoundRow) -> ParticipationFilter {
     }
 }
 
-async fn asked(rest: &Rest, row: &RoundRow) -> RestResult<u64> {
-    if let Some(count) = rest.asked.known(row) {
-        return Ok(count);
+async fn shares(rest: &Rest, row: &RoundRow) -> RestResult<Vec<Share>> {
+    if let Some(shares) = rest.asked.known(row) {
+        return Ok(shares);
     }
-    let count = rest.federation.store().participations(&parts_of(row), Page::first(0)).await?.total;
-    // While clients are awaited nobody has been asked yet.
-    if row.status != "waiting" {
-        rest.asked.learn(row, count);
+    let (store, combiners) = (rest.federation.store(), rest.federation.combiners());
+    let shares = match combiners.as_slice() {
+        [only] => {
+            let asked = store.participations(&parts_of(row), Page::first(0)).await?.total;
+            vec![Share { combiner: only.name.clone(), asked, counted: row.updates.into() }]
+        }
+        _ => {
+            let parts = store.participations(&parts_of(row), Page::first(fedwit_store::MAX_PAGE)).await?;
+            by_combiner(&parts.rows, |client| rest.federation.responsible_combiner(client))
+        }
+    };
+    if row.ended_at.is_some() {
+        rest.asked.learn(row, shares.clone());
     }
-    Ok(count)
+    Ok(shares)
+}
+
+/// Of the combiners that had something to do. Clients count for the combiner that they belong to now.
+fn by_combiner<'a>(parts: &[ParticipationRow], of: impl Fn(&ClientId) -> &'a CombinerName) -> Vec<Share> {
+    let mut shares: BTreeMap<&CombinerName, (u64, u64)> = BTreeMap::new();
+    for part in parts {
+        let (asked, counted) = shares.entry(of(&part.client)).or_default();
+        *asked += 1;
+        *counted += u64::from(part.status == "accepted");
+    }
+    let share = |(combiner, (asked, counted)): (&CombinerName, _)| Share { combiner: combiner.clone(), asked, counted };
+    shares.into_iter().map(share).collect()
 }
 
 fn participant(part: &ParticipationRow) -> Value {
@@ -123,13 +154,14 @@ fn status(row: &RoundRow) -> &str {
     }
 }
 
-/// A round with its last attempt, as FEDn's one combiner would report it.
-fn shape(row: &RoundRow, asked: u64, session: Option<&SessionRow>, combiner: &str) -> Value {
+/// A round with its last attempt, as FEDn's combiners would report it.
+fn shape(row: &RoundRow, shares: &[Share], session: Option<&SessionRow>) -> Value {
     let plugin = row
         .plugin
         .as_ref()
         .map(|(name, version, digest)| json!({ "name": name, "version": version, "digest": digest }));
-    let combiners = row.closed_at.map(|closed| of_combiner(row, closed, asked, session, combiner));
+    let report = |closed| shares.iter().map(|share| of_combiner(row, closed, share, session)).collect::<Vec<Value>>();
+    let combiners = row.closed_at.map(report).unwrap_or_default();
     json!({
         "round_id": row.id.to_string(),
         "id": row.id.to_string(),
@@ -143,11 +175,11 @@ fn shape(row: &RoundRow, asked: u64, session: Option<&SessionRow>, combiner: &st
         "model_id": row.model,
         "plugin": plugin,
         "round_config": session.map(|session| config(row, session)),
-        "combiners": combiners.into_iter().collect::<Vec<Value>>(),
+        "combiners": combiners,
         "round_data": {
             // From the last update that was waited for to the model that is durable.
             "time_commit": seconds(row.closed_at, row.ended_at),
-            // There is one combiner, so that nothing is left to be reduced.
+            // Combiners hand on what they folded in memory, and merging it is a part of making the model.
             "reduce": { "time_fetch_model": 0.0, "time_load_model": 0.0, "time_aggregate_model": 0.0 },
         },
         "metrics": row.aggregator_metrics,
@@ -157,20 +189,20 @@ fn shape(row: &RoundRow, asked: u64, session: Option<&SessionRow>, combiner: &st
     })
 }
 
-fn of_combiner(row: &RoundRow, closed: Timestamp, asked: u64, session: Option<&SessionRow>, combiner: &str) -> Value {
+fn of_combiner(row: &RoundRow, closed: Timestamp, share: &Share, session: Option<&SessionRow>) -> Value {
     json!({
-        "name": combiner,
+        "name": share.combiner,
         "round_id": row.id.to_string(),
         "model_id": row.model,
         "status": if row.model.is_some() { "Success" } else { status(row) },
         "time_exec_training": seconds(row.attempt_opened_at, Some(closed)),
         "data": {
-            "nr_expected_updates": asked,
+            "nr_expected_updates": share.asked,
             "nr_required_updates": session.map(|session| session.config.clients_required),
             "timeout": seconds(row.attempt_opened_at, row.deadline),
             "time_combination": seconds(Some(closed), row.ended_at),
             "aggregation_time": {
-                "nr_aggregated_models": row.updates,
+                "nr_aggregated_models": share.counted,
                 // Models are loaded and added as they come, long before this.
                 "time_model_load": 0.0,
                 "time_model_aggregation": seconds(Some(closed), row.ended_at),
@@ -194,6 +226,8 @@ fn seconds(from: Option<Timestamp>, until: Option<Timestamp>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
     use fedwit_domain::{Digest, Metrics, ModelId, RoundNumber};
 
     use super::*;
@@ -221,10 +255,14 @@ mod tests {
         }
     }
 
+    fn share(name: &str, asked: u64, counted: u64) -> Share {
+        Share { combiner: name.parse().unwrap(), asked, counted }
+    }
+
     #[test]
     fn a_finished_round_says_how_long_its_parts_took() {
         let row = finished();
-        let round = shape(&row, 4, None, "combiner");
+        let round = shape(&row, &[share("combiner", 4, 3)], None);
         let data = &round["combiners"][0]["data"];
         assert_eq!((&round["status"], &round["combiners"][0]["status"]), (&json!("Finished"), &json!("Success")));
         assert_eq!(round["combiners"][0]["time_exec_training"], json!(2.5));
@@ -241,19 +279,44 @@ mod tests {
     fn a_round_that_still_collects_has_no_combiners() {
         let row =
             RoundRow { status: "collecting".to_owned(), closed_at: None, ended_at: None, model: None, ..finished() };
-        let round = shape(&row, 4, None, "combiner");
+        let round = shape(&row, &[share("combiner", 4, 3)], None);
         assert_eq!((&round["status"], &round["combiners"]), (&json!("Pending"), &json!([])));
+    }
+
+    #[test]
+    fn each_combiner_reports_its_clients() {
+        let part = |client: &str, status: &str| ParticipationRow {
+            number: 1,
+            round: finished().id,
+            attempt: AttemptNumber(1),
+            client: client.parse().unwrap(),
+            status: status.to_owned(),
+            update: None,
+            blob: None,
+            size_bytes: None,
+            examples: None,
+            metrics: Metrics::new(),
+            asked_at: Timestamp(0),
+            answered_at: None,
+        };
+        let (one, two): (CombinerName, CombinerName) = ("c-1".parse().unwrap(), "c-2".parse().unwrap());
+        let parts = [part("a", "accepted"), part("b", "given_up"), part("x", "accepted")];
+        let shares = by_combiner(&parts, |client| if client.as_str() == "x" { &two } else { &one });
+        assert_eq!(shares, [share("c-1", 2, 1), share("c-2", 1, 1)]);
+        let round = shape(&finished(), &shares, None);
+        let expected = round["combiners"].as_array().unwrap().iter().map(|of| &of["data"]["nr_expected_updates"]);
+        assert_eq!(expected.collect::<Vec<_>>(), [&json!(2), &json!(1)]);
     }
 
     #[test]
     fn an_attempt_is_counted_once() {
         let (asked, row) = (Asked::default(), finished());
         assert_eq!(asked.known(&row), None);
-        asked.learn(&row, 4);
-        assert_eq!(asked.known(&row), Some(4));
+        asked.learn(&row, vec![share("combiner", 4, 3)]);
+        assert_eq!(asked.known(&row), Some(vec![share("combiner", 4, 3)]));
         assert_eq!(asked.known(&RoundRow { attempt: AttemptNumber(2), ..row }), None);
         for _ in 0..=MAX_REMEMBERED {
-            asked.learn(&finished(), 1);
+            asked.learn(&finished(), Vec::new());
         }
         assert!(asked.0.lock().is_ok_and(|counts| counts.len() <= MAX_REMEMBERED));
     }

@@ -1,7 +1,7 @@
 //! What FEDn's objects have in common.
 
 use chrono::{DateTime, Utc};
-use fedwit_domain::{ClientId, ModelFormat, Timestamp};
+use fedwit_domain::{ClientId, CombinerName, ModelFormat, Timestamp};
 use serde_json::{Value, json};
 
 use super::error::{RestError, RestResult};
@@ -26,7 +26,7 @@ pub(super) fn client(id: &ClientId) -> Value {
     json!({ "name": id, "role": "CLIENT", "client_id": id })
 }
 
-pub(super) fn combiner(name: &str) -> Value {
+pub(super) fn combiner(name: &CombinerName) -> Value {
     json!({ "name": name, "role": "COMBINER", "client_id": "" })
 }
 

@@ -1,6 +1,6 @@
 //! `validations`: what clients measured of rounds' models.
 
-use fedwit_domain::TaskId;
+use fedwit_domain::{CombinerName, TaskId};
 use fedwit_store::{Listed, Page, ValidationFilter, ValidationRow};
 use serde_json::{Value, json};
 
@@ -26,19 +26,22 @@ impl Collection for Validations {
 
     async fn list(rest: &Rest, filter: ValidationFilter, page: Page) -> RestResult<Listed<Value>> {
         let Listed { rows, total } = rest.federation.store().validations(&filter, page).await?;
-        let combiner = &rest.settings.combiner_name;
-        Ok(Listed { rows: rows.iter().map(|row| shape(row, combiner)).collect(), total })
+        Ok(Listed { rows: rows.iter().map(|row| show(rest, row)).collect(), total })
     }
 
     async fn one(rest: &Rest, id: &str) -> RestResult<Option<Value>> {
         let Some(page) = of_number(id) else { return Ok(None) };
         let rows = rest.federation.store().validations(&ValidationFilter::default(), page).await?.rows;
         let row = rows.iter().find(|row| row.number.to_string() == id);
-        Ok(row.map(|row| shape(row, &rest.settings.combiner_name)))
+        Ok(row.map(|row| show(rest, row)))
     }
 }
 
-fn shape(row: &ValidationRow, combiner: &str) -> Value {
+fn show(rest: &Rest, row: &ValidationRow) -> Value {
+    shape(row, rest.federation.responsible_combiner(&row.client))
+}
+
+fn shape(row: &ValidationRow, combiner: &CombinerName) -> Value {
     let task = TaskId::Validation { session: row.round.session, round: row.round.round };
     json!({
         "validation_id": row.number.to_string(),

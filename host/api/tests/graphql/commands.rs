@@ -120,7 +120,7 @@ async fn nobody_can_be_asked_to_predict_if_nobody_is_there() {
     let query = "mutation ($id: ID!) { startPrediction(modelId: $id) { id } }";
     assert_eq!(server.error(query, json!({ "id": seed })).await.0, "CLIENTS_TOO_FEW");
     let client = "client-1".parse().unwrap();
-    let stream = server.federation.open_task_stream(client);
+    let stream = server.federation.open_task_stream(client, None).await;
     let query = "mutation ($id: ID!) { startPrediction(modelId: $id) { modelId predictions { totalCount } } }";
     let data = server.data(query, json!({ "id": seed })).await;
     let expected = json!({ "modelId": seed, "predictions": { "totalCount": 0 } });

@@ -15,6 +15,7 @@ pub struct Model {
     pub created_at: i64,
     pub updated_at: i64,
     pub last_seen: Option<i64>,
+    pub combiner: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

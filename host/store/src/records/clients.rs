@@ -1,9 +1,9 @@
 //! Clients.
 
-use fedwit_domain::{ClientId, Timestamp};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use fedwit_domain::{ClientId, CombinerName, Timestamp};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::columns::{text, time};
+use super::columns::{optional, text, time};
 use super::list::{Conditions, list};
 use super::{Listed, Page};
 use crate::entities::clients::{Column, Entity, Model};
@@ -22,6 +22,8 @@ pub struct ClientRow {
     pub package: String,
     /// The combiner that it asked for.
     pub combiner_preferred: Option<String>,
+    /// The combiner that it was last placed on. There may be none of that name any more.
+    pub combiner: Option<CombinerName>,
     /// The address that it registered from.
     pub ip: Option<String>,
     /// When it was first seen.
@@ -43,6 +45,8 @@ pub struct ClientFilter {
     pub package: Option<String>,
     /// The combiner that it asked for.
     pub combiner_preferred: Option<String>,
+    /// The combiner that it was last placed on.
+    pub combiner: Option<CombinerName>,
     /// First seen at this time, or later.
     pub from: Option<Timestamp>,
     /// First seen before this time.
@@ -60,6 +64,7 @@ impl Store {
             .equal(Column::Name, filter.name.as_ref())
             .equal(Column::Package, filter.package.as_ref())
             .equal(Column::CombinerPreferred, filter.combiner_preferred.as_ref())
+            .equal(Column::Combiner, filter.combiner.as_ref())
             .within(Column::CreatedAt, filter.from, filter.until);
         list::<Entity, _, _>(self.readers(), Column::Number, conditions, page).await
     }
@@ -71,6 +76,25 @@ impl Store {
     pub async fn client(&self, id: &ClientId) -> Result<Option<ClientRow>, StoreError> {
         let found = Entity::find().filter(Column::Id.eq(id.as_str())).one(self.readers()).await?;
         found.map(TryInto::try_into).transpose()
+    }
+
+    /// Where clients were placed, and when they were last seen, those that were seen last first, at most so many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn placements(&self, most: u64) -> Result<Vec<(ClientId, CombinerName, Timestamp)>, StoreError> {
+        let placed = Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::Combiner, Column::LastSeen])
+            .filter(Column::Combiner.is_not_null())
+            .order_by_desc(Column::LastSeen)
+            .limit(most)
+            .into_tuple::<(String, String, Option<i64>)>();
+        let read = |(id, combiner, seen): (String, String, Option<i64>)| {
+            let seen = time("when a client was last seen", seen.unwrap_or_default())?;
+            Ok((text("a client's id", &id)?, text("a client's combiner", &combiner)?, seen))
+        };
+        placed.all(self.readers()).await?.into_iter().map(read).collect()
     }
 }
 
@@ -84,6 +108,7 @@ impl TryFrom<Model> for ClientRow {
             name: row.name,
             package: row.package,
             combiner_preferred: row.combiner_preferred,
+            combiner: optional("a client's combiner", row.combiner)?,
             ip: row.ip,
             created_at: time("when a client was first seen", row.created_at)?,
             updated_at: time("when a client registered", row.updated_at)?,

@@ -1,7 +1,7 @@
 //! Clients.
 
 use async_trait::async_trait;
-use fedwit_domain::{ClientId, Timestamp};
+use fedwit_domain::{ClientId, CombinerName, Timestamp};
 use sea_orm::sea_query::{Expr, Func, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
@@ -21,6 +21,8 @@ pub struct NewClient {
     pub package: String,
     /// The combiner that it asks for.
     pub combiner_preferred: Option<String>,
+    /// The combiner that it is placed on.
+    pub combiner: CombinerName,
     /// The address that it registers from.
     pub ip: Option<String>,
     /// When.
@@ -28,6 +30,12 @@ pub struct NewClient {
 }
 
 struct Remove(ClientId);
+
+struct Place {
+    client: ClientId,
+    combiner: CombinerName,
+    at: Timestamp,
+}
 
 struct Seen(Vec<(ClientId, Timestamp)>);
 
@@ -46,6 +54,19 @@ impl Store {
     /// [`StoreError`].
     pub async fn remove_client(&self, id: &ClientId) -> Result<bool, StoreError> {
         self.writer().write(Remove(id.clone())).await
+    }
+
+    /// Records that a client is placed on a combiner, at a time. One that is unknown is recorded, by its id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn place_client(
+        &self,
+        client: ClientId,
+        combiner: CombinerName,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer().write(Place { client, combiner, at }).await
     }
 
     /// Records when clients were last seen. Those that are unknown are recorded, by their ids.
@@ -72,6 +93,7 @@ impl Write for NewClient {
             name: Set(self.name),
             package: Set(self.package),
             combiner_preferred: Set(self.combiner_preferred),
+            combiner: Set(Some(self.combiner.into())),
             ip: Set(self.ip),
             created_at: Set(at),
             updated_at: Set(at),
@@ -79,7 +101,8 @@ impl Write for NewClient {
             ..Default::default()
         };
         let renew = OnConflict::column(Column::Id)
-            .update_columns([Column::Name, Column::Package, Column::CombinerPreferred, Column::Ip, Column::UpdatedAt])
+            .update_columns([Column::Name, Column::Package, Column::CombinerPreferred, Column::Combiner])
+            .update_columns([Column::Ip, Column::UpdatedAt])
             .value(Column::LastSeen, later(at))
             .to_owned();
         Entity::insert(row).on_conflict(renew).exec_without_returning(on).await?;
@@ -99,6 +122,19 @@ impl Write for Remove {
 }
 
 #[async_trait]
+impl Write for Place {
+    type Answer = ();
+    type Error = StoreError;
+
+    async fn write(self, on: &DatabaseTransaction, _: &mut Effects) -> Result<(), StoreError> {
+        let row = ActiveModel { combiner: Set(Some(self.combiner.into())), ..seen(self.client, bounded(self.at.0)) };
+        let update = OnConflict::column(Column::Id).update_column(Column::Combiner).to_owned();
+        Entity::insert(row).on_conflict(update).exec_without_returning(on).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl Write for Seen {
     type Answer = ();
     type Error = StoreError;
@@ -106,20 +142,24 @@ impl Write for Seen {
     async fn write(self, on: &DatabaseTransaction, _: &mut Effects) -> Result<(), StoreError> {
         for (client, at) in self.0 {
             let at = bounded(at.0);
-            let row = ActiveModel {
-                id: Set(client.to_string()),
-                name: Set(client.into()),
-                // It was never given any code here.
-                package: Set("local".to_owned()),
-                created_at: Set(at),
-                updated_at: Set(at),
-                last_seen: Set(Some(at)),
-                ..Default::default()
-            };
             let update = OnConflict::column(Column::Id).value(Column::LastSeen, later(at)).to_owned();
-            Entity::insert(row).on_conflict(update).exec_without_returning(on).await?;
+            Entity::insert(seen(client, at)).on_conflict(update).exec_without_returning(on).await?;
         }
         Ok(())
+    }
+}
+
+/// A client of which nothing is known but that it is there.
+fn seen(client: ClientId, at: i64) -> ActiveModel {
+    ActiveModel {
+        id: Set(client.to_string()),
+        name: Set(client.into()),
+        // It was never given any code here.
+        package: Set("local".to_owned()),
+        created_at: Set(at),
+        updated_at: Set(at),
+        last_seen: Set(Some(at)),
+        ..Default::default()
     }
 }
 

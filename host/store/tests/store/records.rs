@@ -2,19 +2,20 @@
 
 use std::time::Instant;
 
-use fedwit_domain::{ModelFormat, ModelId, PackageId, PredictionId, Timestamp};
+use fedwit_domain::{CombinerName, ModelFormat, ModelId, PackageId, PredictionId, Timestamp};
 use fedwit_store::{
     ClientFilter, NewAttribute, NewClient, NewMetric, NewModel, NewPackage, NewStatus, NewTelemetry, PackageFilter,
     Page, PredictionFilter, Store, TelemetryFilter,
 };
 use serde_json::json;
 
-use crate::support::{DEADLINE, blob, client, open};
+use crate::support::{DEADLINE, blob, client, open, reopen};
 
 fn new_client(id: &str, name: &str, at: u64) -> NewClient {
     let (combiner_preferred, ip) = (None, Some("127.0.0.1".to_owned()));
     let (package, at) = ("remote".to_owned(), Timestamp(at));
-    NewClient { id: client(id), name: name.to_owned(), package, combiner_preferred, ip, at }
+    let combiner = "combiner-1".parse().unwrap();
+    NewClient { id: client(id), name: name.to_owned(), package, combiner_preferred, combiner, ip, at }
 }
 
 #[tokio::test]
@@ -38,6 +39,31 @@ async fn clients_register_are_seen_and_are_forgotten() {
     assert!(!store.remove_client(&client("a")).await.unwrap());
     let left = store.clients(&ClientFilter::default(), Page::first(10)).await.unwrap();
     assert_eq!((left.total, &left.rows[0].id), (1, &client("b")));
+}
+
+#[tokio::test]
+async fn where_clients_are_placed_outlives_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let combiner = |name: &str| name.parse::<CombinerName>().unwrap();
+    {
+        let store = open(folder.path()).await;
+        store.register_client(new_client("a", "ann", 10)).await.unwrap();
+        // One that never registered, and one of which nothing is known but that it was seen.
+        store.place_client(client("b"), combiner("combiner-2"), Timestamp(20)).await.unwrap();
+        store.clients_seen(vec![(client("c"), Timestamp(30))]).await.unwrap();
+        store.place_client(client("a"), combiner("combiner-3"), Timestamp(40)).await.unwrap();
+        store.close().await;
+    }
+    let store = reopen(folder.path()).await;
+    let placed = store.placements(10).await.unwrap();
+    let expected =
+        [(client("b"), combiner("combiner-2"), Timestamp(20)), (client("a"), combiner("combiner-3"), Timestamp(10))];
+    assert_eq!(placed, expected);
+    assert_eq!(store.placements(1).await.unwrap(), expected[..1]);
+    let a = store.client(&client("a")).await.unwrap().unwrap();
+    assert_eq!((a.name.as_str(), a.combiner), ("ann", Some(combiner("combiner-3"))));
+    let filter = ClientFilter { combiner: Some(combiner("combiner-2")), ..Default::default() };
+    assert_eq!(store.clients(&filter, Page::first(10)).await.unwrap().rows[0].id, client("b"));
 }
 
 #[tokio::test]

@@ -44,6 +44,16 @@ impl Client {
         &self.0.package
     }
 
+    /// The combiner that it belongs to. None if it has not connected since it had to be placed anew.
+    async fn combiner(&self, ctx: &Context<'_>) -> Option<String> {
+        federation(ctx).combiner_of(&self.0.id).map(ToString::to_string)
+    }
+
+    /// The combiner that it asked for when it registered. There may be none of that name.
+    async fn combiner_preferred(&self) -> Option<&str> {
+        self.0.combiner_preferred.as_deref()
+    }
+
     /// The address that it registered from.
     async fn ip(&self) -> Option<&str> {
         self.0.ip.as_deref()

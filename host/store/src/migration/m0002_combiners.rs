@@ -1,0 +1,25 @@
+//! Which combiner each client belongs to.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::MigrationName;
+use sea_orm_migration::prelude::{MigrationTrait, SchemaManager, async_trait};
+
+pub(super) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0002_combiners"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(include_str!("m0002_combiners.sql")).await?;
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
