@@ -66,12 +66,13 @@ impl Api {
         answer(request).await.with_context(|| format!("/api/v1/{path}"))
     }
 
-    /// Registers a client that has its own code, and gives what it is told.
+    /// Registers a client that has its own code and may prefer a combiner, and gives what it is told.
     ///
     /// # Errors
     /// If it is not taken.
-    pub async fn add_client(&self, id: &str) -> Result<Value> {
-        let client = json!({ "name": id, "client_id": id, "preferred_combiner": "", "package": "local" });
+    pub async fn add_client(&self, id: &str, preferred_combiner: &str) -> Result<Value> {
+        let client =
+            json!({ "name": id, "client_id": id, "preferred_combiner": preferred_combiner, "package": "local" });
         let answer = self.rest(Method::POST, "clients/add", Some(&client)).await?;
         ensure!(answer.status == StatusCode::OK, "client `{id}` is not taken: {answer:?}");
         Ok(answer.body)

@@ -90,6 +90,15 @@ impl Server {
         self.launch().await
     }
 
+    /// As [`restart`](Self::restart), with other arguments from now on.
+    ///
+    /// # Errors
+    /// If it still runs, or does not start.
+    pub async fn restart_with(&mut self, arguments: &[&str]) -> Result<()> {
+        self.options.arguments = arguments.iter().map(OsString::from).collect();
+        self.restart().await
+    }
+
     async fn launch(&mut self) -> Result<()> {
         let mark = self.log.mark();
         let binary = target::fedwit()?;

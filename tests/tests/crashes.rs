@@ -50,7 +50,16 @@ fn plan() -> Vec<Kill> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_clients_were_told_survives_and_the_session_ends_by_itself() -> Result<()> {
-    let options = Options { guests: vec!["slow"], ..Options::default() };
+    survives(&[]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_does_over_several_combiners() -> Result<()> {
+    survives(&["--combiners", "3"]).await
+}
+
+async fn survives(arguments: &[&str]) -> Result<()> {
+    let options = Options { guests: vec!["slow"], ..Options::default() }.with(arguments);
     let mut server = Server::start_with(options).await?;
     let api = server.api();
     let seed = api.add_seed(seed_model()?).await?;

@@ -106,7 +106,7 @@ fn aggregated(plugin: &Plugin, round: &Round, updates: Vec<Update>, combiners: u
         instances[index % combiners].add(update).unwrap_or_else(|error: AddError| panic!("{error}"));
     }
     let mut whole = instances.pop().unwrap();
-    for share in instances {
+    for mut share in instances {
         whole.merge(share.partial().unwrap()).unwrap();
     }
     let outcome = whole.finish().unwrap();

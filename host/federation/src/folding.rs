@@ -5,6 +5,7 @@
 
 mod fold;
 mod models;
+mod shares;
 mod update;
 
 use std::sync::Arc;
@@ -12,12 +13,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fedwit_domain::ports::{Blobs, Fold, FoldStart, Folding, FoldingError, UncheckedUpdate};
 use fedwit_domain::{Digest, PluginVersion, UpdateRefusal};
-use fedwit_runtime::{Fault, Plugin, PluginError, Round, SavedState};
+use fedwit_runtime::{Fault, PluginError, Round, SavedState};
 use fedwit_tensor::formats::Limits;
 use serde_json::{Map, Value};
 
 use self::fold::PluginFold;
 use self::models::GlobalModels;
+use self::shares::Shares;
 use self::update::CheckedUpdates;
 use crate::plugins::{Plugins, version};
 use crate::pool::Pool;
@@ -82,27 +84,17 @@ impl Folding for PluginFolding {
         let config = Value::Object(start.config.clone()).to_string();
         let (number, seed) = (start.round.0.into(), start.seed);
         let begin = move || {
-            begin(&plugin, state.as_ref().map(|file| file.path.as_path()), |state| Round {
-                number,
-                config,
-                seed,
-                global_model,
-                state,
-            })
+            let path = state.as_ref().map(|file| file.path.as_path());
+            let state =
+                path.map(|path| SavedState::read(path, &plugin, Limits::default())).transpose().map_err(host)?;
+            let state = state.map(|saved| saved.state);
+            let round = Round { number, config, seed, global_model, state };
+            let shares = Shares::begin(plugin.clone(), round).map_err(|error| folding_error(&error))?;
+            Ok::<_, FoldingError>((plugin, shares))
         };
-        let (plugin, aggregation) = shared.pool.run(begin).await??;
-        Ok(Box::new(PluginFold::new(shared, start, plugin, aggregation)))
+        let (plugin, shares) = shared.pool.run(begin).await??;
+        Ok(Box::new(PluginFold::new(shared, start, plugin, shares)))
     }
-}
-
-fn begin(
-    plugin: &Plugin,
-    state: Option<&std::path::Path>,
-    round: impl FnOnce(Option<fedwit_runtime::State>) -> Round,
-) -> Result<(Plugin, fedwit_runtime::Aggregation), FoldingError> {
-    let state = state.map(|path| SavedState::read(path, plugin, Limits::default())).transpose().map_err(host)?;
-    let aggregation = plugin.begin(round(state.map(|saved| saved.state))).map_err(|error| folding_error(&error))?;
-    Ok((plugin.clone(), aggregation))
 }
 
 fn folding_error(error: &PluginError) -> FoldingError {

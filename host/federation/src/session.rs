@@ -193,7 +193,7 @@ impl Actor {
         self.give_up_the_gone().await;
         if self.looked_at != Some(self.state.sequence) {
             self.asked.look(&self.state, &self.federation.inner.outboxes);
-            self.folder.look(&self.state);
+            self.folder.look(&self.state, &self.federation.inner.combiners);
             self.looked_at = Some(self.state.sequence);
         }
     }

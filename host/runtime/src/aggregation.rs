@@ -147,11 +147,11 @@ impl Aggregation {
         Ok(())
     }
 
-    /// Hands up what was added and merged so far, for another instance to merge.
+    /// Hands up what was added and merged so far, for another instance to merge. The last call of this one.
     ///
     /// # Errors
     /// Whatever the plugin does wrong.
-    pub fn partial(mut self) -> Result<PartialAggregate, PluginError> {
+    pub fn partial(&mut self) -> Result<PartialAggregate, PluginError> {
         const FUNCTION: &str = "partial";
         let part = self.instance.partial()?;
         let state = self.instance.take_state(FUNCTION, part.parameters, part.bytes)?;
@@ -168,7 +168,12 @@ impl Aggregation {
             let why = format!("{updates} updates have the weight {}", part.weight);
             return Err(self.instance.error(FUNCTION, Fault::Answer(why)));
         }
-        Ok(PartialAggregate { plugin: self.digest, state, weight: part.weight, updates: self.updates })
+        Ok(PartialAggregate {
+            plugin: self.digest,
+            state,
+            weight: part.weight,
+            updates: std::mem::take(&mut self.updates),
+        })
     }
 
     /// Takes in a share of this round that another instance of this plugin folded.

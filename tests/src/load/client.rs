@@ -31,6 +31,8 @@ pub struct Client {
 pub struct Options {
     /// What it sends, and when.
     pub behaviour: Arc<dyn Behaviour>,
+    /// The combiner that it would like; empty for any.
+    pub preferred_combiner: String,
     /// How often it says that it is there.
     pub heartbeat: Duration,
     /// How long those take; many clients may share this.
@@ -49,6 +51,7 @@ impl Options {
     pub fn new(behaviour: impl Behaviour + 'static) -> Self {
         Self {
             behaviour: Arc::new(behaviour),
+            preferred_combiner: String::new(),
             heartbeat: Duration::from_secs(2),
             latencies: Arc::default(),
             first_wait: Duration::from_millis(50),
@@ -73,7 +76,7 @@ impl Client {
     /// # Errors
     /// If the server does not take it.
     pub async fn start(address: SocketAddr, id: &str, options: Options) -> Result<Self> {
-        let told = Api::new(address).add_client(id).await?;
+        let told = Api::new(address).add_client(id, &options.preferred_combiner).await?;
         let (host, port) = (told["host"].as_str().context("no host")?, told["port"].as_u64().context("no port")?);
         let address = format!("{host}:{port}").parse().with_context(|| format!("the address in {told}"))?;
         let record = Arc::new(Record::new(id));

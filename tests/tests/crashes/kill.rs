@@ -33,7 +33,7 @@ pub(crate) enum Moment {
     InUpload,
     /// A file is uploaded, and nothing has been said of it.
     AfterUpload,
-    /// An update counts, and nobody has begun to fold it.
+    /// An update counts, and is not in the fold yet.
     BeforeFold,
     /// The plugin is making the model.
     InFinish,
@@ -129,15 +129,15 @@ impl Kill {
     async fn kill_before_fold(&self, server: &mut Server, since: Mark) -> Result<String> {
         let waiting = |log: &Log| {
             let life = Life { log, since, round: self.round };
-            let begun = life.updates("begins");
-            life.updates("counts").into_iter().find(|update| !begun.contains(update))
+            let folded = life.updates("ends");
+            life.updates("counts").into_iter().find(|update| !folded.contains(update))
         };
         let log = server.log();
-        wait::until("an update that nobody folds", PATIENCE, async || Ok(waiting(log).map(|_| ()))).await?;
+        wait::until("an update that is not folded", PATIENCE, async || Ok(waiting(log).map(|_| ()))).await?;
         server.kill()?;
-        let update = waiting(server.log()).context("every update that counted was being folded")?;
+        let update = waiting(server.log()).context("every update that counted was folded")?;
         server.restart().await?;
-        Ok(format!("update {update} counted, and its fold had not begun"))
+        Ok(format!("update {update} counted, and its fold had not ended"))
     }
 
     async fn kill_in_finish(&self, server: &mut Server, since: Mark) -> Result<String> {

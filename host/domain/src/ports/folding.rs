@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use crate::ports::StoredBlob;
 use crate::{
-    AttemptNumber, ClientId, Digest, Metrics, ModelId, PluginVersion, RoundNumber, SessionId, StateBlob, UpdateId,
-    UpdateRefusal,
+    AttemptNumber, ClientId, CombinerName, Digest, Metrics, ModelId, PluginVersion, RoundNumber, SessionId, StateBlob,
+    UpdateId, UpdateRefusal,
 };
 
 /// Runs aggregators, and looks at what clients send before they do.
@@ -40,19 +40,20 @@ pub trait Folding: Send + Sync {
     async fn begin(&self, start: FoldStart) -> Result<Box<dyn Fold>, FoldingError>;
 }
 
-/// A fold: updates become a model, one by one.
+/// A fold: updates become a model.
 #[async_trait]
 pub trait Fold: Send {
-    /// Adds an update. It has been checked.
+    /// Adds updates that wait, all at once. They have been checked. Says what became of each, in their order.
     ///
-    /// # Errors
-    /// [`FoldError::Rejected`], and the fold goes on without it; [`FoldError::Broken`], and it is over.
-    async fn add(&mut self, update: FoldedUpdate) -> Result<(), FoldError>;
+    /// After [`FoldError::Rejected`] the fold goes on without that update; after any other error it is over. One update
+    /// of a combiner is [`FoldError::Broken`] if the fold broke on it, and those that it kept from being added are
+    /// [`FoldError::Ended`].
+    async fn add_all(&mut self, updates: Vec<FoldedUpdate>) -> Vec<Result<(), FoldError>>;
 
-    /// Makes the model and what the aggregator keeps, both durable.
+    /// Brings together what the combiners have, and makes the model and what the aggregator keeps, both durable.
     ///
     /// # Errors
-    /// [`FoldError::Broken`].
+    /// [`FoldError::Failed`].
     async fn finish(self: Box<Self>) -> Result<FoldOutcome, FoldError>;
 }
 
@@ -95,6 +96,8 @@ pub struct FoldStart {
 pub struct FoldedUpdate {
     /// Whose.
     pub client: ClientId,
+    /// The combiner that folds it. What several have folded is merged at the end.
+    pub combiner: CombinerName,
     /// Its name.
     pub update: UpdateId,
     /// The file, as it was uploaded.
@@ -153,12 +156,15 @@ pub enum FoldError {
     /// The plugin will not have this update, and goes on.
     #[error("{0}")]
     Rejected(String),
-    /// The fold is over.
+    /// The plugin broke on this update, and the fold is over.
     #[error("{0}")]
     Broken(String),
-    /// The fold is over, and neither plugin nor update is at fault.
+    /// The fold is over, through no update's fault.
     #[error("{0}")]
-    Host(String),
+    Failed(String),
+    /// The fold was over before this update was in it.
+    #[error("the fold is over")]
+    Ended,
 }
 
 pub(super) mod fake;

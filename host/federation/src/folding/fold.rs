@@ -5,48 +5,47 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use fedwit_domain::ports::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, FoldingError};
-use fedwit_domain::{Metrics, StateBlob};
-use fedwit_runtime::{AddError, Aggregation, Fault, Level, Metric, Outcome, Plugin, Update, UpdateInfo};
+use fedwit_domain::ports::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate};
+use fedwit_domain::{ClientId, CombinerName, Metrics, RoundNumber, StateBlob, UpdateId};
+use fedwit_runtime::{Level, LogLine, Metric, Outcome, Plugin, Update, UpdateInfo};
 use fedwit_tensor::formats::{self, Format};
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use super::Shared;
+use super::shares::Shares;
 
-/// A fold that is under way. The aggregation is elsewhere while a thread of the pool works on it.
+/// A fold that is under way.
 pub(super) struct PluginFold {
     shared: Arc<Shared>,
     start: FoldStart,
     plugin: Plugin,
-    aggregation: Option<Aggregation>,
+    shares: Shares,
+    /// Nothing can be added any more.
+    over: bool,
 }
 
 impl PluginFold {
-    pub(super) fn new(shared: Arc<Shared>, start: FoldStart, plugin: Plugin, aggregation: Aggregation) -> Self {
-        Self { shared, start, plugin, aggregation: Some(aggregation) }
+    pub(super) fn new(shared: Arc<Shared>, start: FoldStart, plugin: Plugin, shares: Shares) -> Self {
+        Self { shared, start, plugin, shares, over: false }
     }
 
-    async fn run<T: Send + 'static>(
-        &mut self,
-        compute: impl FnOnce(&mut Aggregation) -> T + Send + 'static,
-    ) -> Result<T, FoldError> {
-        let ended = || FoldError::Broken("the fold is over".to_owned());
-        let mut aggregation = self.aggregation.take().ok_or_else(ended)?;
-        let computing = move || {
-            let result = compute(&mut aggregation);
-            (result, aggregation)
-        };
-        let (result, mut aggregation) = self.shared.pool.run(computing).await.map_err(fold_error)?;
-        self.show_log(&mut aggregation);
-        self.aggregation = Some(aggregation);
-        Ok(result)
+    /// Says of updates that their folds begin, or end.
+    fn tell(&self, updates: &[(ClientId, UpdateId)], what: &str, duration_ms: Option<u64>) {
+        let (session, round) = (self.start.session, self.start.round);
+        for (client, id) in updates {
+            tracing::info!(
+                session.id = %session, round = %round, client.id = %client, update.id = %id, duration_ms,
+                "the fold of `{id}` {what}"
+            );
+        }
     }
 
     /// What a plugin says goes to the server's log, under the plugin's name.
-    fn show_log(&self, aggregation: &mut Aggregation) {
+    fn show_log(&self, log: Vec<LogLine>) {
         let FoldStart { session, round, .. } = &self.start;
         let plugin = self.plugin.name();
-        for line in aggregation.log() {
+        for line in log {
             let message = line.message;
             match line.level {
                 Level::Trace => tracing::trace!(session.id = %session, round = %round, plugin, "{message}"),
@@ -58,10 +57,9 @@ impl PluginFold {
         }
     }
 
-    /// Keeps what came out. Takes the fold, whose accumulator is as large as two models.
+    /// Keeps what came out.
     async fn keep(self, outcome: Outcome) -> Result<FoldOutcome, FoldError> {
-        let Self { shared, start, plugin, aggregation } = self;
-        drop(aggregation);
+        let Self { shared, start, plugin, .. } = self;
         let FoldStart { session, round, attempt, model, .. } = &start;
         let scratch = |what: &str| shared.blobs.scratch().join(format!("{what}-{}.safetensors", Uuid::new_v4()));
         let (model_path, state_path) = (scratch("model"), scratch("state"));
@@ -81,16 +79,15 @@ impl PluginFold {
             staged.commit().map_err(|error| error.to_string())?;
             Ok(true)
         };
-        let has_state = shared.pool.run(write).await.map_err(fold_error)?.map_err(FoldError::Host)?;
-        let host = |error: fedwit_domain::ports::BlobError| FoldError::Host(error.to_string());
+        let has_state = shared.pool.run(write).await.map_err(failed)?.map_err(FoldError::Failed)?;
         let state = if has_state {
-            let blob = shared.blobs.adopt(&state_path).await.map_err(host)?;
+            let blob = shared.blobs.adopt(&state_path).await.map_err(failed)?;
             let plugin = plugin.name().to_owned();
             Some(StateBlob { blob: blob.digest, size_bytes: blob.size_bytes, plugin })
         } else {
             None
         };
-        let model = shared.blobs.adopt(&model_path).await.map_err(host)?;
+        let model = shared.blobs.adopt(&model_path).await.map_err(failed)?;
         tracing::info!(
             session.id = %session, round = %round, blob.digest = %model.digest, size_bytes = model.size_bytes,
             "the model of round {round} is durable"
@@ -101,50 +98,71 @@ impl PluginFold {
 
 #[async_trait]
 impl Fold for PluginFold {
-    async fn add(&mut self, update: FoldedUpdate) -> Result<(), FoldError> {
-        let FoldedUpdate { client, update: id, blob, base, staleness, examples, metrics } = update;
-        let shared = Arc::clone(&self.shared);
-        let started_from = shared.global_model(base).await.map_err(fold_error)?;
-        let parameters = shared.update(blob, base, &started_from).await.map_err(fold_error)?;
-        let metrics = metrics.into_iter().map(|(name, value)| Metric { name, value }).collect();
-        let info = UpdateInfo {
-            update: id.to_string(),
-            client: client.to_string(),
-            round: self.start.round.0.saturating_sub(staleness).into(),
-            staleness,
-            num_examples: examples,
-            metrics,
-        };
-        let update = Update::checked(info, &parameters, &started_from);
-        let update = update.map_err(|refusal| FoldError::Rejected(refusal.to_string()))?;
-        let (session, round) = (self.start.session, self.start.round);
-        tracing::info!(
-            session.id = %session, round = %round, client.id = %client, update.id = %id, "the fold of `{id}` begins"
-        );
+    async fn add_all(&mut self, updates: Vec<FoldedUpdate>) -> Vec<Result<(), FoldError>> {
+        // What is never said to be anything else was not reached.
+        let mut results: Vec<Result<(), FoldError>> = updates.iter().map(|_| Err(FoldError::Ended)).collect();
+        if self.over {
+            return results;
+        }
+        let names = updates.iter().map(|update| (update.client.clone(), update.update.clone())).collect::<Vec<_>>();
+        let (shared, round) = (Arc::clone(&self.shared), self.start.round);
+        let read = join_all(updates.into_iter().map(|update| read(&shared, round, update))).await;
+        let mut ready = Vec::with_capacity(read.len());
+        for (place, read) in read.into_iter().enumerate() {
+            match read {
+                Ok((combiner, update)) => ready.push((place, combiner, update)),
+                Err(error) => results[place] = Err(error),
+            }
+        }
+        self.tell(&names, "begins", None);
         let began = Instant::now();
-        let added = self.run(move |aggregation| aggregation.add(update)).await?;
-        let duration_ms = crate::uploads::duration_ms(began);
+        for (place, added) in self.shares.add_all(ready, &shared.pool).await {
+            results[place] = added;
+        }
         metrics::histogram!("fedwit_fold_seconds").record(began.elapsed().as_secs_f64());
-        tracing::info!(
-            session.id = %session, round = %round, client.id = %client, update.id = %id, duration_ms,
-            "the fold of `{id}` ends"
-        );
-        added.map_err(|error| match error {
-            AddError::Refused(refusal) => FoldError::Rejected(refusal.to_string()),
-            AddError::Plugin(error) => match error.fault {
-                Fault::Rejected(problem) => FoldError::Rejected(problem),
-                _ => FoldError::Broken(error.to_string()),
-            },
-        })
+        metrics::histogram!("fedwit_fold_updates").record(results.len() as f64);
+        self.tell(&names, "ends", Some(crate::uploads::duration_ms(began)));
+        let log = self.shares.log();
+        self.show_log(log);
+        self.over = results.iter().any(|result| !matches!(result, Ok(()) | Err(FoldError::Rejected(_))));
+        results
     }
 
     async fn finish(mut self: Box<Self>) -> Result<FoldOutcome, FoldError> {
+        if self.over {
+            return Err(FoldError::Ended);
+        }
         let (session, round) = (self.start.session, self.start.round);
         tracing::info!(session.id = %session, round = %round, "the model of round {round} is being made");
-        let finished = self.run(Aggregation::finish).await?;
-        let outcome = finished.map_err(|error| FoldError::Broken(error.to_string()))?;
+        let pool = self.shared.pool.clone();
+        let merged = self.shares.merged(&pool).await;
+        let log = self.shares.log();
+        self.show_log(log);
+        let mut whole = merged?;
+        // Gone before anything is written: it is as large as two models.
+        let finishing = pool.run(move || (whole.finish(), whole.log()));
+        let (finished, log) = finishing.await.map_err(failed)?;
+        self.show_log(log);
+        let outcome = finished.map_err(failed)?;
         self.keep(outcome).await
     }
+}
+
+/// An update as the plugin gets it, and who folds it.
+async fn read(shared: &Shared, round: RoundNumber, update: FoldedUpdate) -> Result<(CombinerName, Update), FoldError> {
+    let FoldedUpdate { client, combiner, update, blob, base, staleness, examples, metrics } = update;
+    let started_from = shared.global_model(base).await.map_err(failed)?;
+    let parameters = shared.update(blob, base, &started_from).await.map_err(failed)?;
+    let info = UpdateInfo {
+        update: update.to_string(),
+        client: client.to_string(),
+        round: round.0.saturating_sub(staleness).into(),
+        staleness,
+        num_examples: examples,
+        metrics: metrics.into_iter().map(|(name, value)| Metric { name, value }).collect(),
+    };
+    let update = Update::checked(info, &parameters, &started_from);
+    Ok((combiner, update.map_err(|refusal| FoldError::Rejected(refusal.to_string()))?))
 }
 
 /// What is no number is not recorded: no mean and no comparison could use it.
@@ -152,9 +170,6 @@ fn finite(metrics: Vec<Metric>) -> Metrics {
     metrics.into_iter().filter(|metric| metric.value.is_finite()).map(|Metric { name, value }| (name, value)).collect()
 }
 
-fn fold_error(error: FoldingError) -> FoldError {
-    match error {
-        FoldingError::Host(problem) => FoldError::Host(problem),
-        other => FoldError::Broken(other.to_string()),
-    }
+pub(super) fn failed(error: impl std::fmt::Display) -> FoldError {
+    FoldError::Failed(error.to_string())
 }

@@ -21,8 +21,13 @@ pub(super) struct GlobalModels {
 
 impl GlobalModels {
     fn get(&self, digest: Digest) -> Option<Parameters> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.iter().find(|(known, _)| *known == digest).map(|(_, model)| model.clone())
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was used last falls out last: a session may fold updates of many models beside its global one.
+        let index = open.iter().position(|(known, _)| *known == digest)?;
+        let found = open.remove(index)?;
+        let model = found.1.clone();
+        open.push_back(found);
+        Some(model)
     }
 
     fn put(&self, digest: Digest, model: Parameters) {

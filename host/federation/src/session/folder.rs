@@ -13,8 +13,12 @@ use fedwit_domain::{
 };
 use tokio::sync::mpsc;
 
+use crate::combiners::Combiners;
+
 /// Reports that wait for the session.
 const REPORTS: usize = 64;
+/// Updates that are folded at once, at most: each keeps its file open meanwhile.
+const BATCH: usize = 16;
 
 /// Keeps the fold in step with the session.
 pub(super) struct Folder {
@@ -66,7 +70,7 @@ impl Folder {
     }
 
     /// Begins, feeds, finishes or gives up the fold, as the session has it.
-    pub(super) fn look(&mut self, session: &Session) {
+    pub(super) fn look(&mut self, session: &Session, combiners: &Combiners) {
         let Some(attempt) = session.attempt().filter(|_| session.is_active()) else {
             self.abandon();
             return;
@@ -80,6 +84,7 @@ impl Folder {
             if fold.sent.insert(client.clone()) {
                 let update = FoldedUpdate {
                     client: client.clone(),
+                    combiner: combiners.responsible(client).clone(),
                     update: accepted.update.clone(),
                     blob: accepted.blob,
                     base: session.model.blob,
@@ -184,28 +189,46 @@ impl Worker {
         }
     }
 
-    /// Does what there is to do. The last report, if the fold did not merely become needless.
+    /// Does what there is to do, all that waits at once. The last report, if the fold did not merely become needless.
     async fn work_on(&mut self, mut fold: Box<dyn Fold>) -> Option<What> {
-        loop {
-            match self.work.recv().await? {
-                Job::Add(update) => {
-                    let client = update.client.clone();
-                    let what = match fold.add(*update).await {
-                        Ok(()) => What::Added(client),
-                        Err(FoldError::Rejected(problem)) => What::Rejected(client, problem),
-                        Err(FoldError::Broken(problem)) => return Some(What::BrokenOn(client, problem)),
-                        Err(FoldError::Host(problem)) => return Some(What::Failed(problem)),
-                    };
-                    self.report(what).await;
+        let mut jobs = Vec::with_capacity(BATCH);
+        while self.work.recv_many(&mut jobs, BATCH).await > 0 {
+            let (mut updates, mut finish) = (Vec::with_capacity(jobs.len()), false);
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Add(update) => updates.push(*update),
+                    Job::Finish => finish = true,
                 }
-                Job::Finish => {
-                    return Some(match fold.finish().await {
-                        Ok(outcome) => What::Finished(Box::new(outcome)),
-                        Err(error) => What::Failed(error.to_string()),
-                    });
+            }
+            if let Some(last) = self.add_all(&mut *fold, updates).await {
+                return Some(last);
+            }
+            if finish {
+                return Some(match fold.finish().await {
+                    Ok(outcome) => What::Finished(Box::new(outcome)),
+                    Err(error) => What::Failed(error.to_string()),
+                });
+            }
+        }
+        None
+    }
+
+    /// Adds updates, and reports those that are in the fold. What ended it, if it is over: an update, rather than what
+    /// followed from that.
+    async fn add_all(&self, fold: &mut dyn Fold, updates: Vec<FoldedUpdate>) -> Option<What> {
+        let clients: Vec<ClientId> = updates.iter().map(|update| update.client.clone()).collect();
+        let (mut broken, mut failed) = (None, None);
+        for (client, result) in clients.into_iter().zip(fold.add_all(updates).await) {
+            match result {
+                Ok(()) => self.report(What::Added(client)).await,
+                Err(FoldError::Rejected(problem)) => self.report(What::Rejected(client, problem)).await,
+                Err(FoldError::Broken(problem)) => broken = broken.or(Some(What::BrokenOn(client, problem))),
+                Err(error @ (FoldError::Failed(_) | FoldError::Ended)) => {
+                    failed = failed.or_else(|| Some(What::Failed(error.to_string())));
                 }
             }
         }
+        broken.or(failed)
     }
 
     async fn report(&self, what: What) {

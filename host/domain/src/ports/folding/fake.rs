@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, Folding, FoldingError, UncheckedUpdate};
 use crate::ports::Blobs;
-use crate::{ClientId, Digest, Metrics, PluginVersion, UpdateRefusal};
+use crate::{ClientId, CombinerName, Digest, Metrics, PluginVersion, UpdateRefusal};
 
 /// Takes the mean of numbers weighted with examples, under the name `mean`. It can be told to break on an update, or to
 /// reject it.
@@ -87,7 +87,8 @@ impl<B: Blobs + ?Sized + 'static> Folding for FakeFolding<B> {
     async fn begin(&self, _: FoldStart) -> Result<Box<dyn Fold>, FoldingError> {
         let (blobs, faults) = (Arc::clone(&self.blobs), Arc::clone(&self.faults));
         let broken_finishes = Arc::clone(&self.broken_finishes);
-        Ok(Box::new(Mean { blobs, faults, broken_finishes, seen: BTreeSet::new(), mean: 0.0, weight: 0.0 }))
+        let fold = Mean { blobs, faults, broken_finishes, seen: BTreeSet::new(), shares: BTreeMap::new(), over: false };
+        Ok(Box::new(fold))
     }
 }
 
@@ -96,25 +97,53 @@ struct Mean<B: ?Sized> {
     faults: Arc<Mutex<BTreeMap<ClientId, Fault>>>,
     broken_finishes: Arc<Mutex<u32>>,
     seen: BTreeSet<ClientId>,
+    shares: BTreeMap<CombinerName, Share>,
+    over: bool,
+}
+
+/// What a combiner has.
+#[derive(Default)]
+struct Share {
     mean: f64,
     weight: f64,
 }
 
-#[async_trait]
-impl<B: Blobs + ?Sized + 'static> Fold for Mean<B> {
+impl Share {
+    fn add(&mut self, value: f64, weight: f64) {
+        self.weight += weight;
+        self.mean += (value - self.mean) * (weight / self.weight);
+    }
+}
+
+impl<B: Blobs + ?Sized> Mean<B> {
     async fn add(&mut self, update: FoldedUpdate) -> Result<(), FoldError> {
+        if self.over {
+            return Err(FoldError::Ended);
+        }
         let fault = locked(&self.faults).get(&update.client).copied();
         match fault {
-            Some(Fault::Breaks) => return Err(FoldError::Broken(format!("trap on {}", update.update))),
+            Some(Fault::Breaks) => {
+                self.over = true;
+                return Err(FoldError::Broken(format!("trap on {}", update.update)));
+            }
             Some(Fault::Rejects) => return Err(FoldError::Rejected(format!("I do not like {}", update.update))),
             None => {}
         }
         assert!(self.seen.insert(update.client.clone()), "the update of {} was folded twice", update.client);
-        let value = number(&*self.blobs, update.blob).await.map_err(FoldError::Host)?;
-        let weight = update.examples as f64;
-        self.weight += weight;
-        self.mean += (value - self.mean) * (weight / self.weight);
+        let value = number(&*self.blobs, update.blob).await.map_err(FoldError::Failed)?;
+        self.shares.entry(update.combiner).or_default().add(value, update.examples as f64);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl<B: Blobs + ?Sized + 'static> Fold for Mean<B> {
+    async fn add_all(&mut self, updates: Vec<FoldedUpdate>) -> Vec<Result<(), FoldError>> {
+        let mut results = Vec::with_capacity(updates.len());
+        for update in updates {
+            results.push(self.add(update).await);
+        }
+        results
     }
 
     async fn finish(self: Box<Self>) -> Result<FoldOutcome, FoldError> {
@@ -122,14 +151,17 @@ impl<B: Blobs + ?Sized + 'static> Fold for Mean<B> {
             let mut left = locked(&self.broken_finishes);
             if *left > 0 {
                 *left -= 1;
-                return Err(FoldError::Broken("trap in finish".to_owned()));
+                return Err(FoldError::Failed("trap in finish".to_owned()));
             }
         }
-        let host = |error: crate::ports::BlobError| FoldError::Host(error.to_string());
+        let mut whole = Share::default();
+        self.shares.values().for_each(|share| whole.add(share.mean, share.weight));
+        let mean = whole.mean;
+        let host = |error: crate::ports::BlobError| FoldError::Failed(error.to_string());
         let mut writer = self.blobs.begin().await.map_err(host)?;
-        writer.write(Bytes::from(self.mean.to_string())).await.map_err(host)?;
+        writer.write(Bytes::from(mean.to_string())).await.map_err(host)?;
         let model = writer.finish().await.map_err(host)?;
-        Ok(FoldOutcome { model, state: None, metrics: Metrics::from([("mean".to_owned(), self.mean)]) })
+        Ok(FoldOutcome { model, state: None, metrics: Metrics::from([("mean".to_owned(), mean)]) })
     }
 }
 
