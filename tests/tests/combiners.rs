@@ -201,3 +201,50 @@ async fn a_preferred_combiner_is_honoured_if_there_is_one() -> Result<()> {
     ensure!(counts == [&json!(1), &json!(4)], "{counts:?}");
     check_all_alive(&clients)
 }
+
+/// Four clients over two combiners, with a plugin that does what it must not.
+async fn misbehave(how: Value, clients_required: u64) -> Result<(Server, String)> {
+    let options = Options { guests: vec!["misbehaving"], ..Options::default() }.with(&["--combiners", "2"]);
+    let server = Server::start_with(options).await?;
+    let seed = server.api().add_seed(npz::stored(&[(&[3], &[0.0, 0.0, 0.0])])?).await?;
+    let start = (0..4_u8).map(|index| (format!("client-{index}"), client_options(f32::from(index) + 1.0)));
+    let clients = start_all(server.address(), start.collect()).await?;
+    wait_for(&server, &[("combiner-1", 2), ("combiner-2", 2)]).await?;
+    let config = json!({
+        "aggregator": "misbehaving", "aggregatorConfig": how, "clientsRequired": clients_required, "attempts": 1,
+        "validate": false,
+    });
+    let session = server.api().run_session(&seed, config, 1).await?;
+    wait::until("the session to end", LONG, async || {
+        let found = server.api().session(&session).await?;
+        Ok(["FINISHED", "FAILED"].contains(&found.status.as_str()).then_some(()))
+    })
+    .await?;
+    check_all_alive(&clients)?;
+    Ok((server, session))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_in_one_combiner_costs_that_update_and_no_other() -> Result<()> {
+    let how = json!({ "mischief": "trap", "in": "add", "client": "client-2" });
+    let (server, session) = misbehave(how, 3).await?;
+    let round = server.api().round(&session, 1).await?;
+    let excluded: Vec<_> = round.participants.iter().filter(|part| part.status == "EXCLUDED").collect();
+    ensure!(excluded.len() == 1 && excluded[0].client == "client-2", "{round:?}");
+    let model = npz::read(&server.api().download(&round.model.context("no model")?).await?)?;
+    let mean = (1.0 + 2.0 + 4.0) / 3.0;
+    ensure!(relative_error(&model[0].values, &[mean; 3]) <= 1e-6, "{model:?} is not {mean}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_breaks_while_shares_are_brought_together_fails_the_attempt() -> Result<()> {
+    for function in ["partial", "merge"] {
+        let (server, session) = misbehave(json!({ "mischief": "trap", "in": function }), 3).await?;
+        let found = server.api().session(&session).await?;
+        let names_it = |reason: &String| reason.contains("misbehaving") && reason.contains(&format!("`{function}`"));
+        ensure!(found.status == "FAILED" && found.reason.as_ref().is_some_and(names_it), "{found:?}");
+        ensure!(server.api().round(&session, 1).await?.participants.iter().all(|part| part.status == "ACCEPTED"));
+    }
+    Ok(())
+}

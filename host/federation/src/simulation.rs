@@ -39,6 +39,7 @@ struct World {
     blobs: Arc<FakeBlobs>,
     folding: Arc<FakeFolding<FakeBlobs>>,
     clients: Vec<Arc<Mutex<Client>>>,
+    combiners: usize,
 }
 
 /// What a client remembers.
@@ -66,6 +67,7 @@ impl World {
             folding: Arc::new(FakeFolding::over(Arc::clone(&blobs))),
             blobs,
             clients: (0..CLIENTS).map(client).collect(),
+            combiners: 1,
         }
     }
 
@@ -79,7 +81,7 @@ impl World {
             clock: Arc::new(SystemClock::default()),
             balancer: None,
         };
-        let settings = Settings::default();
+        let settings = Settings { combiners: self.combiners, ..Settings::default() };
         Federation::start_with(store, ports, Plugins::default(), settings, Pool::new(2)).await.unwrap()
     }
 
@@ -312,7 +314,8 @@ fn a_session_ends_with_what_all_clients_sent() {
 fn crashes_at_any_moment_change_nothing_of_the_outcome() {
     for seed in 0..8 {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let world = World::new();
+        // Over one combiner, and over several of which some have one client and some have two.
+        let world = World { combiners: if seed % 2 == 0 { 1 } else { 3 }, ..World::new() };
         let mut id = None;
         world.live(async |federation| {
             id = Some(begin(&federation, ROUNDS, CLIENTS.into()).await);
