@@ -40,6 +40,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         cargo.args(["--", filter]);
     }
     cargo.env("FEDWIT_PLUGINS", workspace.components(Purpose::Plugin));
-    cargo.env("FEDWIT_TEST_PYTHON", python::ensure(workspace)?);
+    let peers = workspace.root().join("host/tensor/benches/peers/requirements.txt");
+    cargo.env("FEDWIT_BENCH_PYTHON", python::environment(&workspace.target().join("bench-python"), &peers)?);
     shell::run(&mut cargo)
 }

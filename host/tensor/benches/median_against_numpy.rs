@@ -2,7 +2,7 @@
 //!
 //! That is what Flower's `aggregate_median` calls, on arrays in memory; both read the same mapped files here. Compared is
 //! CPU time a coordinate, of one thread each, in turns. NumPy takes seconds for a million coordinates, and is asked for
-//! no more. It is the Python that `FEDWIT_TEST_PYTHON` names. Prints the medians of 3 runs and their ratio.
+//! no more. It is the Python that `FEDWIT_BENCH_PYTHON` names. Prints the medians of 3 runs and their ratio.
 
 mod peers;
 
@@ -22,8 +22,8 @@ fn main() -> Result<()> {
     if peers::asked_for_tests() {
         return Ok(());
     }
-    let python = std::env::var_os("FEDWIT_TEST_PYTHON");
-    let python = python.context("FEDWIT_TEST_PYTHON must name a Python with numpy; `cargo xtask bench` sets it")?;
+    let python = std::env::var_os("FEDWIT_BENCH_PYTHON");
+    let python = python.context("FEDWIT_BENCH_PYTHON is what `cargo xtask bench` sets")?;
     let folder = tempfile::tempdir()?;
     let mut numpy = Command::new(python);
     numpy.arg(peers::source("median.py")).arg(THEIR_ELEMENTS.to_string());

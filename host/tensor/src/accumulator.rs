@@ -23,7 +23,7 @@ const MOST_WAITING: usize = 16;
 pub struct Accumulator {
     layout: Layout,
     /// The mean of each tensor, one after the other.
-    means: Anonymous,
+    means: Anonymous<f64>,
     /// Weights of all values, of those that wait too.
     total_weight: f64,
     /// Values that are not in the mean yet, each with its weight's share of all until then.

@@ -5,12 +5,18 @@ use half::{bf16, f16};
 
 use crate::DType;
 use crate::block::Block;
+use crate::mapping::Anonymous;
 use crate::vectors::vectorised;
+
+/// Bytes from which on a buffer is memory straight from the system: with them large pages begin to pay.
+const LARGE: usize = 4 << 20;
 
 /// One tensor's values, typed.
 pub(crate) enum Buffer {
     F64(Vec<f64>),
     F32(Vec<f32>),
+    LargeF64(Anonymous<f64>),
+    LargeF32(Anonymous<f32>),
     F16(Vec<f16>),
     BF16(Vec<bf16>),
     I64(Vec<i64>),
@@ -18,23 +24,24 @@ pub(crate) enum Buffer {
     U8(Vec<u8>),
 }
 
-/// Evaluates `$body` with `$values` bound to the vector, whatever its type.
-macro_rules! for_each_dtype {
-    ($buffer:expr, $values:ident => $body:expr) => {
-        match $buffer {
-            Buffer::F64($values) => $body,
-            Buffer::F32($values) => $body,
-            Buffer::F16($values) => $body,
-            Buffer::BF16($values) => $body,
-            Buffer::I64($values) => $body,
-            Buffer::U32($values) => $body,
-            Buffer::U8($values) => $body,
-        }
-    };
-}
-
 impl Buffer {
     pub(crate) fn zeros(dtype: DType, elements: usize) -> Self {
+        if elements * dtype.size() >= LARGE {
+            // Where the system has none to give, the allocator may.
+            match dtype {
+                DType::F64 => {
+                    if let Ok(values) = Anonymous::zeros(elements) {
+                        return Self::LargeF64(values);
+                    }
+                }
+                DType::F32 => {
+                    if let Ok(values) = Anonymous::zeros(elements) {
+                        return Self::LargeF32(values);
+                    }
+                }
+                DType::F16 | DType::BF16 | DType::I64 | DType::U32 | DType::U8 => {}
+            }
+        }
         match dtype {
             DType::F64 => Self::F64(vec![0.0; elements]),
             DType::F32 => Self::F32(vec![0.0; elements]),
@@ -48,8 +55,8 @@ impl Buffer {
 
     pub(crate) fn dtype(&self) -> DType {
         match self {
-            Self::F64(_) => DType::F64,
-            Self::F32(_) => DType::F32,
+            Self::F64(_) | Self::LargeF64(_) => DType::F64,
+            Self::F32(_) | Self::LargeF32(_) => DType::F32,
             Self::F16(_) => DType::F16,
             Self::BF16(_) => DType::BF16,
             Self::I64(_) => DType::I64,
@@ -83,6 +90,8 @@ impl Buffer {
         match self {
             Self::F64(values) => write(values, first, bytes, f64::from_le_bytes),
             Self::F32(values) => write(values, first, bytes, f32::from_le_bytes),
+            Self::LargeF64(mapped) => write(mapped.values(), first, bytes, f64::from_le_bytes),
+            Self::LargeF32(mapped) => write(mapped.values(), first, bytes, f32::from_le_bytes),
             Self::F16(values) => write(values, first, bytes, f16::from_le_bytes),
             Self::BF16(values) => write(values, first, bytes, bf16::from_le_bytes),
             Self::I64(values) => write(values, first, bytes, i64::from_le_bytes),
@@ -91,13 +100,25 @@ impl Buffer {
         }
     }
 
-    /// Hands the values to Candle, which takes the memory as it is.
+    /// The values where they are: Candle takes the memory that is the allocator's.
     pub(crate) fn into_block(self) -> Block {
-        let stored = for_each_dtype!(self, values => {
+        fn stored<T: candle_core::WithDType>(values: Vec<T>) -> Block {
             let elements = values.len();
-            Tensor::from_vec(values, elements, &Device::Cpu)
-        });
-        Block::Stored(stored.expect("as many values as the shape says, on the CPU"))
+            let stored = Tensor::from_vec(values, elements, &Device::Cpu);
+            Block::Stored(stored.expect("as many values as the shape says, on the CPU"))
+        }
+        let dtype = self.dtype();
+        match self {
+            Self::F64(values) => stored(values),
+            Self::F32(values) => stored(values),
+            Self::LargeF64(mapped) => Block::Mapped { bytes: mapped.into_mapping(), dtype },
+            Self::LargeF32(mapped) => Block::Mapped { bytes: mapped.into_mapping(), dtype },
+            Self::F16(values) => stored(values),
+            Self::BF16(values) => stored(values),
+            Self::I64(values) => stored(values),
+            Self::U32(values) => stored(values),
+            Self::U8(values) => stored(values),
+        }
     }
 
     /// Disjoint pieces of at most `size` elements, with the position of their first.
@@ -112,6 +133,8 @@ impl Buffer {
         match self {
             Self::F64(values) => split(values, size, Piece::F64),
             Self::F32(values) => split(values, size, Piece::F32),
+            Self::LargeF64(mapped) => split(mapped.values(), size, Piece::F64),
+            Self::LargeF32(mapped) => split(mapped.values(), size, Piece::F32),
             Self::F16(values) => split(values, size, Piece::F16),
             Self::BF16(values) => split(values, size, Piece::BF16),
             Self::I64(values) => split(values, size, Piece::I64),

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -74,27 +75,46 @@ impl Deref for Mapping {
     }
 }
 
-/// Float64 values in memory straight from the system: zeros that take no memory until they are written, and in large
-/// pages where there are any, so that the first pass over them does not wait for thousands of small ones.
-pub(crate) struct Anonymous {
+/// Values in memory straight from the system: zeros that take no memory until they are written, and in large pages where
+/// there are any, so that the first pass over them does not wait for thousands of small ones.
+pub(crate) struct Anonymous<T> {
     map: Option<MmapMut>,
+    values: PhantomData<T>,
 }
 
-impl Anonymous {
+/// A float as its bytes.
+pub(crate) trait Float: bytemuck::Pod {
+    /// The same bytes, or the other way round where the machine has them the other way round.
+    fn little_endian(self) -> Self;
+}
+
+impl Float for f32 {
+    fn little_endian(self) -> Self {
+        Self::from_bits(self.to_bits().to_le())
+    }
+}
+
+impl Float for f64 {
+    fn little_endian(self) -> Self {
+        Self::from_bits(self.to_bits().to_le())
+    }
+}
+
+impl<T: Float> Anonymous<T> {
     /// Zeros.
     pub(crate) fn zeros(elements: usize) -> io::Result<Self> {
         if elements == 0 {
-            return Ok(Self { map: None });
+            return Ok(Self { map: None, values: PhantomData });
         }
-        let map = MmapMut::map_anon(elements * size_of::<f64>())?;
+        let map = MmapMut::map_anon(elements * size_of::<T>())?;
         // Without large pages it is only slower.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);
-        Ok(Self { map: Some(map) })
+        Ok(Self { map: Some(map), values: PhantomData })
     }
 
     /// Mappings begin at a page, so their bytes are aligned for any element.
-    pub(crate) fn values(&mut self) -> &mut [f64] {
+    pub(crate) fn values(&mut self) -> &mut [T] {
         self.map.as_mut().map_or(&mut [], |map| bytemuck::cast_slice_mut(map))
     }
 
@@ -102,7 +122,7 @@ impl Anonymous {
     pub(crate) fn into_mapping(mut self) -> Mapping {
         // On the machines that fedwit is built for this is nothing at all.
         for value in self.values().iter_mut().filter(|_| cfg!(target_endian = "big")) {
-            *value = f64::from_bits(value.to_bits().to_le());
+            *value = value.little_endian();
         }
         match self.map {
             Some(map) => {

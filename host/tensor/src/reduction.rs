@@ -3,7 +3,6 @@
 //! Sums are taken block by block and the blocks' sums added in order, so a result does not depend on how many
 //! cores there are.
 
-use crate::block::BLOCK;
 use crate::expression::{Expression, Kind};
 use crate::program::Program;
 use crate::vectors::vectorised;
@@ -33,15 +32,7 @@ impl Parameters {
     /// # Errors
     /// Names the first tensor that does not fit.
     pub fn dot(&self, other: &Self) -> Result<f64, TensorError> {
-        let other = Self::new(self.layout().clone(), self.aligned(other)?);
-        let groups = work::grouped(&[self, &other], |_, _, _| true);
-        // The first of two is remembered until the second is there, or is the second.
-        let start = || ([0.0; BLOCK], 0.0);
-        let sinks = reduced(&groups, start, |(left, sum), root, values| match root {
-            0 => left[..values.len()].copy_from_slice(values),
-            _ => *sum += lanes(&left[..values.len()], values, |left, right| left * right),
-        });
-        Ok(sinks.into_iter().map(|(_, sum)| sum).sum())
+        Ok(self.times(other)?.sum())
     }
 
     /// The largest element: negative infinity for none, not-a-number if any is.

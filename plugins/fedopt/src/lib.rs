@@ -12,7 +12,9 @@
 //! There is no bias correction, and `tau` stands outside the root. `m` and `v` are the state, kept in the dtypes that
 //! computation is done in: a half-precision model's second moment would vanish in its own.
 
-use fedwit_plugin::{Context, Error, MeanDelta, Metric, Outcome, Parameters, PartialAggregate, State, Update, config};
+use fedwit_plugin::{
+    Context, Error, MeanDelta, Metric, Outcome, Parameters, PartialAggregate, State, Update, config, squared_norms,
+};
 
 /// What the state calls the momentum.
 const MOMENTUM: &str = "momentum";
@@ -111,21 +113,17 @@ impl FedOpt {
         let Self { settings: Settings { learning_rate, beta1, tau }, global_model, momentum, second_moment, mean } =
             self;
         let delta = mean.finish()?;
-        let norm = delta.squared_norm()?.sqrt();
-        // Each handle goes as soon as it has served: the host counts the memory of what is kept.
-        let kept = momentum.scaled(beta1)?;
-        drop(momentum);
-        let momentum = kept.plus(&delta.scaled(1.0 - beta1)?)?;
-        drop(kept);
-        let squared = delta.square()?;
-        drop(delta);
-        let new_second_moment = rule(&second_moment, &squared)?;
-        drop((second_moment, squared));
-        let step = momentum.divided_by(&new_second_moment.root()?.shifted(tau)?)?.scaled(learning_rate)?;
+        let momentum = momentum.scaled(beta1)?.plus(&delta.scaled(1.0 - beta1)?)?;
+        let second_moment = rule(&second_moment, &delta.square()?)?;
+        let step = momentum.divided_by(&second_moment.root()?.shifted(tau)?)?.scaled(learning_rate)?;
+        let model = global_model.plus(&step)?;
+        // Everything that is returned is there as an expression: the host computes it together with the norms.
+        let norms = squared_norms(&[&delta, &step])?;
+        let metrics = ["update_norm", "step_norm"].into_iter().zip(norms);
         Ok(Outcome {
-            model: global_model.plus(&step)?,
-            state: Some(State::of([(MOMENTUM, momentum), (SECOND_MOMENT, new_second_moment)])),
-            metrics: vec![Metric::new("update_norm", norm), Metric::new("step_norm", step.squared_norm()?.sqrt())],
+            model,
+            state: Some(State::of([(MOMENTUM, momentum), (SECOND_MOMENT, second_moment)])),
+            metrics: metrics.map(|(name, squared)| Metric::new(name, squared.sqrt())).collect(),
         })
     }
 }

@@ -133,3 +133,128 @@ impl HostState {
 fn refs(models: &[Parameters]) -> Vec<&Parameters> {
     models.iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use fedwit_tensor::{Builder, DType, Layout, TensorType};
+
+    use super::*;
+    use crate::Limits;
+    use crate::bindings::tensors::{HostAccumulator, HostBuilder, HostParameters};
+
+    type Handle = Resource<ParametersHandle>;
+
+    const ELEMENTS: usize = 1000;
+    /// Bytes of a float32 model.
+    const MODEL: usize = ELEMENTS * 4;
+
+    fn host(models: usize) -> HostState {
+        // Some room for graphs.
+        HostState::new(&Limits { tensor_bytes: models * MODEL + 2000, expression_nodes: 8, ..Limits::default() })
+    }
+
+    fn lent(host: &mut HostState) -> Handle {
+        let tensor = TensorType { name: "w".to_owned(), dtype: DType::F32, shape: vec![ELEMENTS] };
+        let model = Builder::zeros(&Layout::new(vec![tensor]).unwrap()).build();
+        host.lend_parameters(model.shifted(1.0).unwrap().evaluated()).unwrap()
+    }
+
+    /// A handle that can be used while the plugin keeps its own.
+    fn borrowed(handle: &Handle) -> Handle {
+        Resource::new_borrow(handle.rep())
+    }
+
+    /// What the plugin built itself, and so is charged with.
+    fn built(host: &mut HostState, like: &Handle) -> Handle {
+        let builder = HostBuilder::new(host, borrowed(like)).unwrap();
+        HostBuilder::build(host, builder).unwrap()
+    }
+
+    fn sum(host: &mut HostState, of: &Handle) -> f64 {
+        HostParameters::sum(host, borrowed(of)).unwrap()
+    }
+
+    #[test]
+    fn an_expression_is_computed_when_it_has_too_many_operations() {
+        let mut host = host(3);
+        let mut chain = lent(&mut host);
+        for _ in 0..100 {
+            let next = host.plus(borrowed(&chain), borrowed(&chain)).unwrap();
+            HostParameters::drop(&mut host, chain).unwrap();
+            chain = next;
+            assert!(host.parameters(&chain).unwrap().nodes() <= 8);
+        }
+        assert_eq!(sum(&mut host, &chain), ELEMENTS as f64 * 2.0_f64.powi(100));
+        HostParameters::drop(&mut host, chain).unwrap();
+        assert_eq!(host.ledger.used(), 0, "nothing is left");
+    }
+
+    #[test]
+    fn what_an_expression_needs_is_charged_without_a_handle() {
+        let mut host = host(2);
+        let like = lent(&mut host);
+        let own = built(&mut host, &like);
+        let expression = host.scaled(borrowed(&own), 2.0).unwrap();
+        HostParameters::drop(&mut host, own).unwrap();
+        assert!(host.ledger.used() > MODEL, "the model and a graph");
+        HostParameters::drop(&mut host, expression).unwrap();
+        assert_eq!(host.ledger.used(), 0);
+    }
+
+    #[test]
+    fn expressions_make_room_when_memory_runs_out() {
+        // Five operands would be kept alive, which is more than there is room for; the sum takes one.
+        let mut host = host(4);
+        let like = lent(&mut host);
+        let mut total = built(&mut host, &like);
+        for _ in 0..5 {
+            let part = built(&mut host, &like);
+            let next = host.plus(borrowed(&total), borrowed(&part)).unwrap();
+            HostParameters::drop(&mut host, part).unwrap();
+            HostParameters::drop(&mut host, total).unwrap();
+            total = next;
+        }
+        assert_eq!(sum(&mut host, &total), 0.0);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_refused() {
+        let mut host = host(2);
+        let like = lent(&mut host);
+        let _kept = [built(&mut host, &like), built(&mut host, &like)];
+        let refused = HostBuilder::new(&mut host, borrowed(&like)).unwrap_err();
+        assert!(matches!(refused.downcast_ref(), Some(Limit::TensorBytes { .. })), "{refused}");
+    }
+
+    #[test]
+    fn norms_have_what_shares_their_expression_kept_in_the_same_pass() {
+        let mut host = host(4);
+        let like = lent(&mut host);
+        let momentum = host.scaled(borrowed(&like), 0.5).unwrap();
+        let step = host.square(borrowed(&momentum)).unwrap();
+        let other = host.shifted(borrowed(&like), 1.0).unwrap();
+        let norm = host.squared_norm(borrowed(&step)).unwrap();
+        assert_eq!(norm, ELEMENTS as f64 * 0.0625);
+        let nodes = |host: &HostState, handle: &Handle| host.parameters(handle).unwrap().nodes();
+        assert_eq!([nodes(&host, &momentum), nodes(&host, &step), nodes(&host, &other)], [0, 2, 1]);
+        assert_eq!(sum(&mut host, &momentum), ELEMENTS as f64 * 0.5);
+    }
+
+    #[test]
+    fn nothing_waits_in_an_accumulator_after_a_call() {
+        let mut host = host(4);
+        let like = lent(&mut host);
+        let accumulator = HostAccumulator::new(&mut host, borrowed(&like)).unwrap();
+        let empty = host.ledger.used();
+        let own = built(&mut host, &like);
+        let value = host.shifted(borrowed(&own), 3.0).unwrap();
+        HostAccumulator::add(&mut host, Resource::new_borrow(accumulator.rep()), borrowed(&value), 1.0).unwrap();
+        HostParameters::drop(&mut host, own).unwrap();
+        HostParameters::drop(&mut host, value).unwrap();
+        assert!(host.ledger.used() >= empty + MODEL, "it waits");
+        host.flush_accumulators();
+        assert_eq!(host.ledger.used(), empty);
+        let mean = HostAccumulator::mean(&mut host, accumulator).unwrap();
+        assert_eq!(sum(&mut host, &mean), ELEMENTS as f64 * 3.0);
+    }
+}

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::block::BLOCK;
 use crate::program::Program;
 use crate::vectors::{Loops, vectorised_loops};
 use crate::work::PIECE;
@@ -15,6 +14,9 @@ const LANES: usize = 8;
 
 /// Models that another is compared with at a time: their sums stay in registers.
 const TILE: usize = 4;
+
+/// Elements of every model that are compared at a time: those of a hundred models fit the second-level cache.
+const BLOCK: usize = 1024;
 
 /// Bytes that all shares' sums may take together: many models have so many pairs that few shares can be worked on.
 const MOST_SUM_BYTES: usize = 64 << 20;
