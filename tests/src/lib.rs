@@ -7,6 +7,7 @@ mod aggregation;
 pub mod api;
 pub mod benchmark;
 pub mod fedopt;
+mod handmade;
 pub mod load;
 pub mod npz;
 pub mod python;
@@ -16,3 +17,4 @@ pub mod wait;
 pub mod wire;
 
 pub use aggregation::{AGGREGATORS, model, model_of, plugin, round, runtime, update, values};
+pub use handmade::Handmade;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fedwit_runtime::{Limits, LoadError, Runtime};
+use fedwit_runtime::{Limits, LoadError, Runtime, World};
 use fedwit_tests::{AGGREGATORS, plugin, runtime, target};
 
 fn load(text: &str) -> LoadError {
@@ -17,7 +17,7 @@ fn every_shipped_plugin_says_what_it_is() {
     let runtime = runtime(Limits::default());
     for name in AGGREGATORS {
         let plugin = plugin(&runtime, name);
-        assert_eq!(plugin.name(), name);
+        assert_eq!((plugin.name(), plugin.world()), (name, World::Aggregator));
         assert!(!plugin.summary().is_empty(), "{name}");
         let whole = ["median", "trimmed-mean", "krum", "multi-krum", "bulyan"].contains(&name);
         assert_eq!(plugin.mergeable(), !whole, "{name}");
@@ -79,16 +79,39 @@ fn a_component_that_is_too_large_is_refused_before_it_is_looked_at() {
     assert!(matches!(error, LoadError::TooLarge { bytes: 1001, limit: 1000 }), "{error}");
 }
 
+const EXPORT: &str = r#"(instance $a) (export "fedwit:plugin/aggregator@0.1.0" (instance $a))"#;
+
 #[test]
-fn a_component_that_wants_the_system_is_refused_by_the_name_of_what_it_wants() {
-    let error = load(r#"(component (import "wasi:filesystem/types@0.2.0" (instance)))"#);
-    assert!(matches!(&error, LoadError::Import(name) if name == "wasi:filesystem/types@0.2.0"), "{error}");
+fn a_component_that_wants_what_there_is_not_is_refused_by_the_name_of_what_it_wants() {
+    for import in
+        ["wasi:keyvalue/store@0.2.0", "wasi:io/poll@0.3.0", "fedwit:plugin/blobs@0.1.0", "other:package/a@1.0.0"]
+    {
+        let error = load(&format!(r#"(component (import "{import}" (instance)) {EXPORT})"#));
+        assert!(matches!(&error, LoadError::Import(name) if name == import), "{error}");
+    }
+    let error = load(&format!(r#"(component (import "spy" (func)) {EXPORT})"#));
+    assert!(matches!(&error, LoadError::Import(name) if name == "spy"), "{error}");
 }
 
 #[test]
-fn a_component_that_is_no_aggregator_is_refused() {
+fn a_component_whose_wasi_is_another_is_refused() {
+    let clock = r#"(import "wasi:clocks/monotonic-clock@0.2.0" (instance (export "now" (func (result string)))))"#;
+    let error = load(&format!("(component {clock} {EXPORT})"));
+    assert_eq!(error.code(), "PLUGIN_MISMATCH", "{error}");
+}
+
+#[test]
+fn a_component_of_no_world_is_refused() {
     let error = load("(component)");
-    assert!(matches!(&error, LoadError::Export(name) if name == "fedwit:plugin/aggregator@0.1.0"), "{error}");
+    assert!(matches!(&error, LoadError::Export(names) if names.contains("client-selector@0.1.0")), "{error}");
+}
+
+#[test]
+fn a_component_of_two_worlds_is_refused() {
+    let error = load(&format!(
+        r#"(component {EXPORT} (instance $b) (export "fedwit:plugin/load-balancer@0.1.0" (instance $b)))"#
+    ));
+    assert!(matches!(error, LoadError::TwoWorlds(World::Aggregator, World::LoadBalancer)), "{error}");
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn spinning_through_host_calls_is_stopped() {
 
 #[test]
 fn recursing_without_end_is_stopped() {
-    each("recurse", &FUNCTIONS, |fault| matches!(fault, Fault::Limit(Limit::Stack)));
+    each("recurse", &FUNCTIONS, |fault| matches!(fault, Fault::Limit(Limit::Stack { .. })));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `cargo xtask plugins`: from guest crates to components.
 //!
 //! Guests are built for `wasm32-unknown-unknown`, whose standard library asks nothing of a host: what a component
-//! imports is then what its author called, and no WASI creeps in. The core modules that cargo makes are wrapped into
+//! imports is then what its author called, and no WASI creeps in, save where a guest names another target. The modules that cargo makes are wrapped into
 //! components here and checked against the worlds in `wit/`, so that a guest that no server would take never leaves
 //! this step.
 
@@ -18,10 +18,12 @@ use wit_component::ComponentEncoder;
 use self::world::PluginWorlds;
 use crate::workspace::{Purpose, Workspace};
 
+/// What a component's file begins with.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
 /// Builds every guest of the workspace, and leaves alone what has not changed.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let guests = workspace.guests();
-    toolchain::ensure_target(workspace, toolchain::TARGET)?;
     let modules = module::build(workspace, &guests)?;
     let worlds = PluginWorlds::read(&workspace.root().join("wit"))?;
 
@@ -43,9 +45,12 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The component that a core module with bindings in it stands for.
+/// The component that a core module with bindings in it stands for, or that it is already.
 fn componentise(module: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
+    if bytes.starts_with(COMPONENT) {
+        return Ok(bytes);
+    }
     ComponentEncoder::default()
         .validate(true)
         .module(&bytes)

@@ -23,7 +23,12 @@ pub(crate) struct Guest {
     pub(crate) name: String,
     /// Which folder the component goes to.
     pub(crate) purpose: Purpose,
+    /// What it is compiled for: `target` of its `[package.metadata.fedwit]`, or what every guest is compiled for.
+    pub(crate) target: String,
 }
+
+/// What guests are compiled for that do not say: the standard library there asks nothing of a host.
+const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What a guest is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +87,7 @@ impl Workspace {
                 package: package.name.to_string(),
                 name: name.to_owned(),
                 purpose,
+                target: package.metadata["fedwit"]["target"].as_str().unwrap_or(TARGET).to_owned(),
             });
         }
         guests
@@ -118,6 +124,15 @@ mod tests {
         assert_eq!(fedavg.map(|guest| guest.purpose), Some(Purpose::Plugin));
         let misbehaving = guests.iter().find(|guest| guest.name == "misbehaving");
         assert_eq!(misbehaving.map(|guest| guest.purpose), Some(Purpose::Test));
+        Ok(())
+    }
+
+    #[test]
+    fn a_guest_may_say_what_it_is_compiled_for() -> Result<()> {
+        let guests = Workspace::find()?.guests();
+        let target = |name: &str| guests.iter().find(|guest| guest.name == name).map(|guest| guest.target.as_str());
+        assert_eq!(target("fedavg"), Some(TARGET));
+        assert_eq!(target("curious"), Some("wasm32-wasip2"));
         Ok(())
     }
 

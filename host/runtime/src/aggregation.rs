@@ -1,12 +1,14 @@
 //! A round of a session, run by a plugin.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use fedwit_tensor::{Layout, Parameters, TensorError};
 use thiserror::Error;
 
 use crate::bindings::{aggregator, types};
 use crate::instance::Instance;
+use crate::log::tell;
 use crate::plugin::Inner;
 use crate::{Digest, Fault, LogLine, PluginError, Refusal, Update};
 
@@ -82,7 +84,7 @@ pub enum AddError {
 ///
 /// Every error but a [`Refusal`] and [`Fault::Rejected`] ends it: later calls give [`Fault::Ended`].
 pub struct Aggregation {
-    instance: Instance,
+    instance: Instance<aggregator::Guest>,
     digest: Digest,
     round: u64,
     layout: Layout,
@@ -90,19 +92,25 @@ pub struct Aggregation {
 }
 
 impl Aggregation {
-    pub(crate) fn begin(plugin: &Inner, round: Round) -> Result<Self, PluginError> {
+    pub(crate) fn begin(plugin: &Arc<Inner>, round: Round) -> Result<Self, PluginError> {
         const FUNCTION: &str = "begin";
-        let mut instance = Instance::new(plugin, FUNCTION)?;
+        plugin.ready(FUNCTION, &round.config)?;
+        let mut instance = Instance::new(plugin, FUNCTION, round.seed)?;
         let layout = round.global_model.layout().clone();
         let global_model = instance.lend(FUNCTION, round.global_model)?;
         let state = round.state.map(|state| instance.lend_state(FUNCTION, state)).transpose()?;
-        instance.begin(&aggregator::Context {
+        let context = aggregator::Context {
             config: round.config,
             round: round.number,
             seed: round.seed,
             global_model,
             state: state.map(|(parameters, bytes)| aggregator::State { parameters, bytes }),
-        })?;
+        };
+        if let Err(error) = instance.call(FUNCTION, |guest, store| guest.call_begin(store, &context)) {
+            // There will be no aggregation to ask for its log.
+            tell(plugin.name(), FUNCTION, instance.log());
+            return Err(error);
+        }
         Ok(Self { instance, digest: plugin.digest, round: round.number, layout, updates: HashSet::new() })
     }
 
@@ -142,7 +150,7 @@ impl Aggregation {
         }
         self.layout.check(update.parameters.layout()).map_err(|error| AddError::Refused(Refusal::Tensors(error)))?;
         let handle = self.instance.with_handles(FUNCTION, |state| state.lend_update(update, staleness))?;
-        self.instance.add(handle)?;
+        self.instance.call(FUNCTION, |guest, store| guest.call_add(store, handle))?;
         self.updates.insert(name);
         Ok(())
     }
@@ -153,7 +161,7 @@ impl Aggregation {
     /// Whatever the plugin does wrong.
     pub fn partial(&mut self) -> Result<PartialAggregate, PluginError> {
         const FUNCTION: &str = "partial";
-        let part = self.instance.partial()?;
+        let part = self.instance.call(FUNCTION, |guest, store| guest.call_partial(store))?;
         let state = self.instance.take_state(FUNCTION, part.parameters, part.bytes)?;
         let (_, state) = self.instance.settle(FUNCTION, None, Some(state))?;
         let state = state.unwrap_or_default();
@@ -190,8 +198,8 @@ impl Aggregation {
         }
         let (parameters, bytes) = self.instance.lend_state(FUNCTION, part.state)?;
         let updates = part.updates.len() as u64;
-        let merged =
-            self.instance.merge(&aggregator::PartialAggregate { parameters, bytes, weight: part.weight, updates });
+        let share = aggregator::PartialAggregate { parameters, bytes, weight: part.weight, updates };
+        let merged = self.instance.call(FUNCTION, |guest, store| guest.call_merge(store, &share));
         self.instance.state().flush_accumulators();
         merged?;
         self.updates.extend(part.updates);
@@ -205,7 +213,9 @@ impl Aggregation {
     /// its dtypes, or is not finite; or whatever else the plugin does wrong.
     pub fn finish(&mut self) -> Result<Outcome, PluginError> {
         const FUNCTION: &str = "finish";
-        let aggregator::Outcome { model, state, metrics } = self.instance.finish()?;
+        let outcome = self.instance.call(FUNCTION, |guest, store| guest.call_finish(store))?;
+        self.instance.end();
+        let aggregator::Outcome { model, state, metrics } = outcome;
         let model = self.instance.with_handles(FUNCTION, |state| state.take_parameters(model))?;
         let state = state.map(|state| self.instance.take_state(FUNCTION, state.parameters, state.bytes)).transpose()?;
         let wrong = |error| Fault::Model(Box::new(error));
@@ -226,7 +236,7 @@ impl Aggregation {
     /// What the plugin wrote to its log since the last time this was asked.
     #[must_use]
     pub fn log(&mut self) -> Vec<LogLine> {
-        self.instance.state().log.take()
+        self.instance.log()
     }
 }
 
@@ -258,7 +268,7 @@ type Settled = (Option<Result<Parameters, TensorError>>, Option<State>);
 /// Named parameters as they are handed to a plugin, and bytes.
 type Lent = (Vec<aggregator::NamedParameters>, Vec<u8>);
 
-impl Instance {
+impl Instance<aggregator::Guest> {
     fn lend_state(&mut self, function: &'static str, state: State) -> Result<Lent, PluginError> {
         let lend =
             |(name, parameters)| Ok(aggregator::NamedParameters { name, value: self.lend(function, parameters)? });

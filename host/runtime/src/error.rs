@@ -5,6 +5,9 @@ use std::time::Duration;
 use fedwit_tensor::TensorError;
 use thiserror::Error;
 
+use crate::permissions::Permission;
+use crate::world::World;
+
 /// Why a file is not a plugin that can be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -24,14 +27,25 @@ pub enum LoadError {
     #[error("the component imports `{0}`, which plugins do not get")]
     Import(String),
     /// It was made for no world of `fedwit:plugin`, or for another version of it.
-    #[error("the component does not export `{0}`")]
+    #[error("the component exports none of {0}, by which a plugin is known")]
     Export(String),
+    /// It was made for several worlds at once.
+    #[error("the component is of two worlds, {0} and {1}; it can be of one")]
+    TwoWorlds(World, World),
     /// It uses the right names with other types.
     #[error("the component does not fit fedwit's interfaces: {0}")]
     Mismatch(String),
     /// What it says of itself cannot be used.
     #[error("the plugin's description is wrong: {0}")]
     Description(String),
+    /// It wants more than the operator grants.
+    #[error("plugin `{plugin}` wants `{permission}`, which was not granted")]
+    NotGranted {
+        /// The plugin's name.
+        plugin: String,
+        /// The first of what it lacks.
+        permission: Permission,
+    },
     /// It could not even say what it is.
     #[error(transparent)]
     Call(#[from] PluginError),
@@ -45,9 +59,10 @@ impl LoadError {
             Self::TooLarge { .. } => "PLUGIN_TOO_LARGE",
             Self::NotAComponent(_) => "PLUGIN_NOT_A_COMPONENT",
             Self::Import(_) => "PLUGIN_IMPORT",
-            Self::Export(_) => "PLUGIN_EXPORT",
+            Self::Export(_) | Self::TwoWorlds(..) => "PLUGIN_EXPORT",
             Self::Mismatch(_) => "PLUGIN_MISMATCH",
             Self::Description(_) => "PLUGIN_DESCRIPTION",
+            Self::NotGranted { .. } => "PLUGIN_NOT_GRANTED",
             Self::Call(error) => error.fault.code(),
         }
     }
@@ -83,14 +98,31 @@ pub enum Fault {
     /// The plugin broke.
     #[error("trapped: {0}")]
     Trap(String),
+    /// The plugin called a function of the system that no plugin gets.
+    #[error("called `{0}`, which plugins do not get")]
+    Denied(String),
+    /// The plugin wants something that was not granted, so it does not run.
+    #[error("wants `{0}`, which was not granted")]
+    NotGranted(Permission),
+    /// The plugin is for something else.
+    #[error("is a {is}, and no {wanted}")]
+    OtherWorld {
+        /// What it is.
+        is: World,
+        /// What it was called as.
+        wanted: World,
+    },
+    /// Its exported functions have other types.
+    #[error("does not fit fedwit's interfaces: {0}")]
+    Mismatch(String),
     /// The plugin used more than it may.
     #[error("{0}")]
     Limit(Limit),
     /// The plugin returned a model that cannot be the next global model.
     #[error("the model it returned cannot be used: {0}")]
     Model(Box<TensorError>),
-    /// The plugin returned state, a partial aggregate or metrics that cannot be kept.
-    #[error("what it returned cannot be kept: {0}")]
+    /// The plugin returned state, a partial aggregate, metrics, a choice or keys that cannot be used.
+    #[error("what it returned cannot be used: {0}")]
     Answer(String),
     /// A share that another plugin, or another version of this one, folded.
     #[error("the share was folded by another plugin (digest {0})")]
@@ -109,12 +141,32 @@ impl Fault {
             Self::Rejected(_) => "PLUGIN_REJECTED",
             Self::Failed(_) => "PLUGIN_FAILED",
             Self::Trap(_) => "PLUGIN_TRAP",
+            Self::Denied(_) => "PLUGIN_DENIED",
+            Self::NotGranted(_) => "PLUGIN_NOT_GRANTED",
+            Self::OtherWorld { .. } => "PLUGIN_WORLD",
+            Self::Mismatch(_) => "PLUGIN_MISMATCH",
             Self::Limit(_) => "PLUGIN_LIMIT",
             Self::Model(_) => "PLUGIN_MODEL",
             Self::Answer(_) => "PLUGIN_ANSWER",
             Self::ForeignShare(_) => "PLUGIN_FOREIGN_SHARE",
             Self::Ended => "PLUGIN_ENDED",
         }
+    }
+}
+
+impl Fault {
+    /// Whether the plugin broke, and did not just say no.
+    pub(crate) fn is_breakage(&self) -> bool {
+        !matches!(
+            self,
+            Self::InvalidConfig(_)
+                | Self::Rejected(_)
+                | Self::Failed(_)
+                | Self::NotGranted(_)
+                | Self::OtherWorld { .. }
+                | Self::ForeignShare(_)
+                | Self::Ended
+        )
     }
 }
 
@@ -138,9 +190,32 @@ pub enum Limit {
         /// What it may have.
         limit: usize,
     },
-    /// More calls inside one another than the stack holds.
-    #[error("used up its stack")]
-    Stack,
+    /// [`crate::Limits::stack_bytes`]: more calls inside one another than the stack holds.
+    #[error("used up the {limit} bytes of its stack")]
+    Stack {
+        /// What it has.
+        limit: usize,
+    },
+    /// [`crate::Limits::parts`].
+    #[error("has more than {limit} core instances, memories or tables")]
+    Parts {
+        /// What it may have, of each.
+        limit: usize,
+    },
+    /// [`crate::Limits::instances`].
+    #[error("has {limit} instances at work, and may not have more")]
+    Instances {
+        /// What it may have.
+        limit: usize,
+    },
+    /// [`crate::Limits::blob_bytes`].
+    #[error("wrote {wanted} bytes of blobs, more than the {limit} that it may keep on disk")]
+    BlobBytes {
+        /// What it would have had.
+        wanted: u64,
+        /// What it may have.
+        limit: u64,
+    },
     /// [`crate::Limits::handles`].
     #[error("holds {limit} handles, and may not have more")]
     Handles {

@@ -1,6 +1,7 @@
 //! What a plugin's instance has on the host's side: its handles, and what it has used up.
 #![allow(unreachable_pub, reason = "the generated bindings re-export the types of handles, in a private module too")]
 
+mod blobs;
 mod expressions;
 mod log;
 mod order_statistics;
@@ -8,6 +9,11 @@ mod secrets;
 mod tensors;
 mod types;
 mod updates;
+mod wasi;
+
+pub use blobs::{BlobHandle, BlobWriterHandle};
+
+use std::sync::Arc;
 
 use fedwit_tensor::{Accumulator, Builder, Parameters, TensorError};
 use wasmtime::ResourceLimiter;
@@ -16,7 +22,10 @@ use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 use crate::clock::CallClock;
 use crate::ledger::{Claim, Ledger};
 use crate::log::PluginLog;
+use crate::permissions::Grants;
+use crate::storage::Backing;
 use crate::update::Update;
+use crate::wasi::Wasi;
 use crate::{Limit, Limits, bindings};
 
 /// Parameters behind a handle. The memory of those that a plugin made is guarded by claims.
@@ -82,12 +91,17 @@ pub(crate) struct HostState {
     memory_bytes: usize,
     table_elements: usize,
     ledger: Ledger,
+    blob_bytes: u64,
+    grants: Arc<Grants>,
+    /// Where a storage adapter's blobs go; none for every other plugin.
+    pub(crate) backing: Option<Backing>,
+    pub(crate) wasi: Wasi,
     pub(crate) clock: CallClock,
-    pub(crate) log: PluginLog,
+    log: PluginLog,
 }
 
 impl HostState {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, grants: &Arc<Grants>, seed: u64) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
@@ -96,9 +110,27 @@ impl HostState {
             memory_bytes: 0,
             table_elements: 0,
             ledger: Ledger::new(limits.tensor_bytes),
+            blob_bytes: 0,
+            grants: Arc::clone(grants),
+            backing: None,
+            wasi: Wasi::new(grants, seed),
             clock: CallClock::new(limits),
             log: PluginLog::new(limits),
         }
+    }
+
+    /// Starts the time of a call, and what else is counted by the call.
+    pub(crate) fn start_call(&mut self) {
+        self.clock.start_call();
+        self.log.start_call();
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    pub(crate) fn peak_tensor_bytes(&self) -> usize {
+        self.ledger.peak()
     }
 
     /// A handle to parameters that the host has made for reasons of its own, and charges nobody with.
@@ -147,5 +179,19 @@ impl ResourceLimiter for HostState {
         }
         self.table_elements = wanted;
         Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        // Core instances: a component's parts, not instances of the plugin.
+        let Limits { parts, .. } = self.limits;
+        parts
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.parts
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.parts
     }
 }

@@ -1,35 +1,47 @@
 //! One instance of a plugin: its store, and calls that are bounded and whose errors have a type.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use wasmtime::component::Resource;
 use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
 
-use crate::bindings::{AggregatorPlugin, aggregator, types};
-use crate::host::{HostState, ParametersHandle, UpdateHandle};
+use crate::bindings::types;
+use crate::host::{HostState, ParametersHandle};
 use crate::log::shown;
+use crate::metrics::Call;
 use crate::plugin::Inner;
 use crate::ticker::Watch;
-use crate::{Fault, Limit, Limits, PluginError};
+use crate::wasi::Denied;
+use crate::world::Exports;
+use crate::{Fault, Limit, Limits, LogLine, PluginError};
 
-/// An instance, and what names it in errors. After anything but `rejected` it is never entered again.
-pub(crate) struct Instance {
+/// An instance of a plugin of the world whose exports are `E`. After anything but `rejected` it is never entered again.
+pub(crate) struct Instance<E> {
     store: Store<HostState>,
-    bindings: AggregatorPlugin,
-    plugin: String,
-    version: String,
-    limits: Limits,
+    exports: E,
+    plugin: Arc<Inner>,
     ended: bool,
-    runtime: crate::Runtime,
+    _living: Living,
 }
 
 /// What a call of an exported function gives: the plugin's own answer, or a trap.
 type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
-impl Instance {
-    /// Instantiates a plugin in order to call `function`.
-    pub(crate) fn new(plugin: &Inner, function: &'static str) -> Result<Self, PluginError> {
+impl<E: Exports> Instance<E> {
+    /// Instantiates a plugin in order to call `function`. Random numbers follow from `seed`.
+    pub(crate) fn new(plugin: &Arc<Inner>, function: &'static str, seed: u64) -> Result<Self, PluginError> {
+        Self::start(plugin, seed).map_err(|fault| plugin.error(function, fault))
+    }
+
+    fn start(plugin: &Arc<Inner>, seed: u64) -> Result<Self, Fault> {
+        if plugin.world != E::WORLD {
+            return Err(Fault::OtherWorld { is: plugin.world, wanted: E::WORLD });
+        }
         let shared = &plugin.runtime.shared;
         let limits = &shared.limits;
-        let mut store = Store::new(&shared.engine, HostState::new(limits));
+        let living = Living::one_more(&plugin.instances, limits.instances).map_err(Fault::Limit)?;
+        let mut store = Store::new(&shared.engine, HostState::new(limits, &plugin.grants, seed));
         store.limiter(|state| state);
         store.set_hostcall_fuel(limits.bytes_per_host_call);
         store.set_max_component_handles(limits.handles);
@@ -51,94 +63,82 @@ impl Instance {
                 }
             }
         });
-        let error =
-            |fault| PluginError { plugin: plugin.name.clone(), version: plugin.version.clone(), function, fault };
-        let _watch = start(&mut store, &plugin.runtime);
-        let bindings = plugin.pre.instantiate(&mut store).map_err(|trap| error(fault(&trap, limits)))?;
-        Ok(Self {
-            store,
-            bindings,
-            plugin: plugin.name.clone(),
-            version: plugin.version.clone(),
-            limits: limits.clone(),
-            ended: false,
-            runtime: plugin.runtime.clone(),
-        })
+        let _watch = watch(&mut store, plugin);
+        let instance = plugin.pre.instantiate(&mut store).map_err(|trap| fault(&trap, limits))?;
+        let exports = E::load(&plugin.pre, &mut store, &instance);
+        let exports = exports.map_err(|error| Fault::Mismatch(format!("{error:#}")))?;
+        Ok(Self { store, exports, plugin: Arc::clone(plugin), ended: false, _living: living })
     }
 
     pub(crate) fn describe(&mut self) -> Result<types::Description, PluginError> {
-        self.call("describe", |plugin, store| plugin.call_describe(store).map(Ok))
+        self.call("describe", |exports, store| exports.describe(store).map(Ok))
     }
 
-    pub(crate) fn mergeable(&mut self) -> Result<bool, PluginError> {
-        self.call("mergeable", |plugin, store| plugin.call_mergeable(store).map(Ok))
-    }
-
-    pub(crate) fn begin(&mut self, context: &aggregator::Context) -> Result<(), PluginError> {
-        self.call("begin", |plugin, store| plugin.call_begin(store, context))
-    }
-
-    pub(crate) fn add(&mut self, update: Resource<UpdateHandle>) -> Result<(), PluginError> {
-        self.call("add", |plugin, store| plugin.call_add(store, update))
-    }
-
-    /// The instance's last call.
-    pub(crate) fn partial(&mut self) -> Result<aggregator::PartialAggregate, PluginError> {
-        let part = self.call("partial", |plugin, store| plugin.call_partial(store));
-        self.ended = true;
-        part
-    }
-
-    pub(crate) fn merge(&mut self, part: &aggregator::PartialAggregate) -> Result<(), PluginError> {
-        self.call("merge", |plugin, store| plugin.call_merge(store, part))
-    }
-
-    /// The instance's last call.
-    pub(crate) fn finish(&mut self) -> Result<aggregator::Outcome, PluginError> {
-        let outcome = self.call("finish", |plugin, store| plugin.call_finish(store));
-        self.ended = true;
-        outcome
-    }
-
-    fn call<T>(
+    /// Calls an exported function. Every error but `rejected` ends the instance.
+    pub(crate) fn call<T>(
         &mut self,
         function: &'static str,
-        enter: impl FnOnce(&aggregator::Guest, &mut Store<HostState>) -> Answer<T>,
+        enter: impl FnOnce(&E, &mut Store<HostState>) -> Answer<T>,
     ) -> Result<T, PluginError> {
         if self.ended {
             return Err(self.error(function, Fault::Ended));
         }
-        let _watch = start(&mut self.store, &self.runtime);
-        let answer = enter(self.bindings.fedwit_plugin_aggregator(), &mut self.store);
-        let fault = match answer {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(types::Error::Rejected(why))) => Fault::Rejected(self.shown(&why)),
-            Ok(Err(types::Error::InvalidConfig(why))) => Fault::InvalidConfig(self.shown(&why)),
-            Ok(Err(types::Error::Failed(why))) => Fault::Failed(self.shown(&why)),
-            Err(trap) => fault(&trap, &self.limits),
+        let watch = watch(&mut self.store, &self.plugin);
+        let answer = enter(&self.exports, &mut self.store);
+        drop(watch);
+        let result = match answer {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(types::Error::Rejected(why))) => Err(Fault::Rejected(self.shown(&why))),
+            Ok(Err(types::Error::InvalidConfig(why))) => Err(Fault::InvalidConfig(self.shown(&why))),
+            Ok(Err(types::Error::Failed(why))) => Err(Fault::Failed(self.shown(&why))),
+            Err(trap) => Err(fault(&trap, self.limits())),
         };
+        let state = self.store.data();
+        self.plugin.counters.count(&Call {
+            function,
+            duration: state.clock.call_time(),
+            fault: result.as_ref().err(),
+            memory_bytes: state.memory_bytes(),
+            tensor_bytes: state.peak_tensor_bytes(),
+        });
         // Only `rejected` promises that nothing has changed.
-        self.ended = !matches!(fault, Fault::Rejected(_));
-        Err(self.error(function, fault))
+        self.ended = !matches!(result, Ok(_) | Err(Fault::Rejected(_)));
+        result.map_err(|fault| self.error(function, fault))
+    }
+
+    /// The call before was the last.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
     }
 
     /// The plugin's words end up in logs and on terminals, like lines of its log.
     fn shown(&self, why: &str) -> String {
-        shown(why, self.limits.log_line_bytes)
+        shown(why, self.limits().log_line_bytes)
     }
 
     /// An error that names this plugin.
     pub(crate) fn error(&self, function: &'static str, fault: Fault) -> PluginError {
-        PluginError { plugin: self.plugin.clone(), version: self.version.clone(), function, fault }
+        self.plugin.error(function, fault)
+    }
+
+    /// The plugin returned something that cannot be used.
+    pub(crate) fn answer(&mut self, function: &'static str, why: &str) -> PluginError {
+        self.ended = true;
+        self.error(function, Fault::Answer(self.shown(why)))
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+        &self.plugin.runtime.shared.limits
     }
 
     /// Lets the host use the handles between calls.
     pub(crate) fn state(&mut self) -> &mut HostState {
         self.store.data_mut()
+    }
+
+    /// What the plugin wrote to its log since the last time this was asked.
+    pub(crate) fn log(&mut self) -> Vec<LogLine> {
+        self.store.data_mut().take_log()
     }
 
     /// Runs what the host does with handles for a call, whose limits count as the call's own.
@@ -149,7 +149,7 @@ impl Instance {
     ) -> Result<T, PluginError> {
         work(self.store.data_mut()).map_err(|trap| {
             self.ended = true;
-            self.error(function, fault(&trap, &self.limits))
+            self.error(function, fault(&trap, self.limits()))
         })
     }
 
@@ -163,10 +163,31 @@ impl Instance {
 }
 
 /// Starts the time of a call, and the ticks that look at it.
-fn start(store: &mut Store<HostState>, runtime: &crate::Runtime) -> Watch {
-    store.data_mut().clock.start_call();
+fn watch(store: &mut Store<HostState>, plugin: &Inner) -> Watch {
+    store.data_mut().start_call();
     store.set_epoch_deadline(1);
-    runtime.shared.ticker.watch()
+    plugin.runtime.shared.ticker.watch()
+}
+
+/// One of the instances of a plugin that may live at one time.
+struct Living {
+    count: Arc<AtomicUsize>,
+}
+
+impl Living {
+    fn one_more(count: &Arc<AtomicUsize>, limit: usize) -> Result<Self, Limit> {
+        let more = |living: usize| (living < limit).then_some(living + 1);
+        match count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            Ok(_) => Ok(Self { count: Arc::clone(count) }),
+            Err(_) => Err(Limit::Instances { limit }),
+        }
+    }
+}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What ended a call.
@@ -174,16 +195,22 @@ fn fault(trap: &wasmtime::Error, limits: &Limits) -> Fault {
     if let Some(limit) = trap.downcast_ref::<Limit>() {
         return Fault::Limit(*limit);
     }
+    if let Some(Denied(function)) = trap.downcast_ref::<Denied>() {
+        return Fault::Denied(shown(function, limits.log_line_bytes));
+    }
     if trap.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
-        return Fault::Limit(Limit::Stack);
+        return Fault::Limit(Limit::Stack { limit: limits.stack_bytes });
     }
     let text = trap.root_cause().to_string();
-    // wasmtime has no public types for these two; the tests of limits fail should it change their words.
+    // wasmtime has no public types for these; the tests of limits fail should it change their words.
     if text.contains("fuel allocated for hostcalls has been exhausted") {
         return Fault::Limit(Limit::HostCallBytes { limit: limits.bytes_per_host_call });
     }
     if text.contains("store handle limit exceeded") {
         return Fault::Limit(Limit::Handles { limit: limits.handles });
     }
-    Fault::Trap(text)
+    if text.starts_with("resource limit exceeded") {
+        return Fault::Limit(Limit::Parts { limit: limits.parts });
+    }
+    Fault::Trap(shown(&text, limits.log_line_bytes))
 }

@@ -11,6 +11,7 @@ use crate::Limit;
 /// What one instance uses, and may use.
 pub(crate) struct Ledger {
     used: Arc<AtomicUsize>,
+    peak: AtomicUsize,
     limit: usize,
 }
 
@@ -22,12 +23,17 @@ pub(crate) struct Claim {
 
 impl Ledger {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { used: Arc::default(), limit }
+        Self { used: Arc::default(), peak: AtomicUsize::new(0), limit }
     }
 
     /// Bytes that are used.
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes that were ever used.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
     }
 
     /// Refuses more bytes than are left.
@@ -38,7 +44,8 @@ impl Ledger {
 
     /// Notes bytes that are used, whether they can be afforded or not.
     pub(crate) fn claim(&self, bytes: usize) -> Claim {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        self.peak.fetch_max(before.saturating_add(bytes), Ordering::Relaxed);
         Claim { used: Arc::clone(&self.used), bytes }
     }
 }

@@ -17,6 +17,18 @@ pub enum Level {
     Error,
 }
 
+impl From<bindings::log::Level> for Level {
+    fn from(level: bindings::log::Level) -> Self {
+        match level {
+            bindings::log::Level::Trace => Self::Trace,
+            bindings::log::Level::Debug => Self::Debug,
+            bindings::log::Level::Info => Self::Info,
+            bindings::log::Level::Warn => Self::Warn,
+            bindings::log::Level::Error => Self::Error,
+        }
+    }
+}
+
 /// A line of a plugin's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
@@ -24,6 +36,19 @@ pub struct LogLine {
     pub level: Level,
     /// What it says; cut if it was too long. Control characters are escaped: a plugin does not write to terminals.
     pub message: String,
+}
+
+/// Tells the process's log what a plugin wrote during a call that is over.
+pub(crate) fn tell(plugin: &str, function: &str, lines: Vec<LogLine>) {
+    for LogLine { level, message } in lines {
+        match level {
+            Level::Trace => tracing::trace!(plugin.name = plugin, plugin.function = function, "{message}"),
+            Level::Debug => tracing::debug!(plugin.name = plugin, plugin.function = function, "{message}"),
+            Level::Info => tracing::info!(plugin.name = plugin, plugin.function = function, "{message}"),
+            Level::Warn => tracing::warn!(plugin.name = plugin, plugin.function = function, "{message}"),
+            Level::Error => tracing::error!(plugin.name = plugin, plugin.function = function, "{message}"),
+        }
+    }
 }
 
 /// A plugin's text as it can be shown: cut to `limit` bytes, and control characters escaped.
@@ -43,35 +68,44 @@ pub(crate) fn shown(text: &str, limit: usize) -> String {
     shown
 }
 
-/// The lines of one aggregation, up to a number of bytes.
+/// The lines of one instance, up to a number of bytes in all and of lines in a call.
 pub(crate) struct PluginLog {
     lines: Vec<LogLine>,
     line_limit: usize,
     bytes_left: usize,
+    lines_limit: usize,
+    lines_left: usize,
     dropped: u64,
 }
 
 impl PluginLog {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { lines: Vec::new(), line_limit: limits.log_line_bytes, bytes_left: limits.log_bytes, dropped: 0 }
+        let lines_limit = limits.log_lines_per_call;
+        Self {
+            lines: Vec::new(),
+            line_limit: limits.log_line_bytes,
+            bytes_left: limits.log_bytes,
+            lines_limit,
+            lines_left: lines_limit,
+            dropped: 0,
+        }
     }
 
-    pub(crate) fn write(&mut self, level: bindings::log::Level, message: &str) {
-        if self.bytes_left == 0 {
+    /// Each call may write so many lines.
+    pub(crate) fn start_call(&mut self) {
+        self.lines_left = self.lines_limit;
+    }
+
+    pub(crate) fn write(&mut self, level: Level, message: &str) {
+        if self.bytes_left == 0 || self.lines_left == 0 {
             self.dropped += 1;
             return;
         }
+        self.lines_left -= 1;
         let limit = self.line_limit.min(self.bytes_left);
         // An empty line takes room too.
         self.bytes_left -= limit.min(message.len().max(64));
         let line = shown(message, limit);
-        let level = match level {
-            bindings::log::Level::Trace => Level::Trace,
-            bindings::log::Level::Debug => Level::Debug,
-            bindings::log::Level::Info => Level::Info,
-            bindings::log::Level::Warn => Level::Warn,
-            bindings::log::Level::Error => Level::Error,
-        };
         self.lines.push(LogLine { level, message: line });
     }
 
@@ -79,7 +113,7 @@ impl PluginLog {
     pub(crate) fn take(&mut self) -> Vec<LogLine> {
         let mut lines = std::mem::take(&mut self.lines);
         if self.dropped > 0 {
-            let message = format!("{} further lines were dropped: the log is full", self.dropped);
+            let message = format!("{} further lines were dropped: more than the log may hold", self.dropped);
             lines.push(LogLine { level: Level::Warn, message });
             self.dropped = 0;
         }

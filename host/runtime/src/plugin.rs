@@ -2,129 +2,99 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use sha2::{Digest as _, Sha256};
-use wasmtime::component::Component;
+use wasmtime::component::InstancePre;
 
 use crate::aggregation::{Aggregation, Round};
-use crate::bindings::AggregatorPluginPre;
-use crate::instance::Instance;
-use crate::{LoadError, PluginError, Runtime};
+use crate::config::ConfigError;
+use crate::description::Description;
+use crate::host::HostState;
+use crate::metrics::{Counters, PluginMetrics};
+use crate::permissions::{Grants, Permission};
+use crate::world::World;
+use crate::{Digest, Fault, LoadError, PluginError, Runtime};
 
-/// The SHA-256 of a component's file: what a plugin is addressed by.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest([u8; 32]);
-
-impl Digest {
-    fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// Its 32 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
-}
-
-/// An aggregator plugin that is ready to run. Cheap to clone.
+/// A plugin that is ready to run. Cheap to clone.
 #[derive(Clone)]
 pub struct Plugin {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) runtime: Runtime,
-    pub(crate) pre: AggregatorPluginPre<crate::host::HostState>,
+    pub(crate) world: World,
+    pub(crate) pre: InstancePre<HostState>,
     pub(crate) digest: Digest,
-    pub(crate) name: String,
-    pub(crate) version: String,
-    summary: String,
-    mergeable: bool,
-    config_schema: serde_json::Value,
+    /// What it says of itself; none before it was asked.
+    pub(crate) description: Option<Description>,
+    /// What names it in errors before it was asked.
+    pub(crate) file: String,
+    pub(crate) mergeable: bool,
+    /// What it may use: what it declared, of what the operator grants.
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) counters: Arc<Counters>,
+    /// How many instances live.
+    pub(crate) instances: Arc<AtomicUsize>,
 }
 
 impl Plugin {
-    pub(crate) fn load(runtime: &Runtime, file: &str, bytes: &[u8]) -> Result<Self, LoadError> {
-        let shared = &runtime.shared;
-        let limit = shared.limits.component_bytes;
-        if bytes.len() > limit {
-            return Err(LoadError::TooLarge { bytes: bytes.len(), limit });
+    /// The same plugin with what an operator grants it. One that declares nothing needs nothing.
+    ///
+    /// # Errors
+    /// [`LoadError::NotGranted`] names the first of what it declares and does not get.
+    pub fn granted(&self, grants: &Grants) -> Result<Self, LoadError> {
+        let lacks = |permission: &&Permission| !grants.has(permission);
+        if let Some(permission) = self.permissions().iter().find(lacks) {
+            return Err(LoadError::NotGranted { plugin: self.name().to_owned(), permission: permission.clone() });
         }
-        let digest = Digest::of(bytes);
-        let component =
-            Component::new(&shared.engine, bytes).map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
-        check_names(runtime, &component)?;
-        let instance_pre =
-            shared.linker.instantiate_pre(&component).map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
-        let pre = AggregatorPluginPre::new(instance_pre).map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
-
-        let unnamed = Inner {
-            runtime: runtime.clone(),
-            pre,
-            digest,
-            name: file.to_owned(),
-            version: digest.to_string()[..12].to_owned(),
-            summary: String::new(),
-            mergeable: false,
-            config_schema: serde_json::Value::Null,
-        };
-        let mut instance = Instance::new(&unnamed, "describe")?;
-        let description = instance.describe()?;
-        if let Some(permission) = description.permissions.first() {
-            return Err(LoadError::Description(format!("it wants {permission:?}, which cannot be granted")));
-        }
-        Ok(Self {
-            inner: Arc::new(Inner {
-                name: checked_name(description.name)?,
-                version: checked_version(description.version)?,
-                summary: checked_summary(description.summary)?,
-                mergeable: instance.mergeable()?,
-                config_schema: checked_schema(&description.config_schema)?,
-                ..unnamed
-            }),
-        })
+        let grants = Arc::new(grants.narrowed(self.permissions()));
+        Ok(Self { inner: Arc::new(Inner { grants, ..Inner::clone(&self.inner) }) })
     }
 
     /// Begins a round on an instance of its own.
     ///
     /// # Errors
-    /// [`crate::Fault::InvalidConfig`] if the plugin refuses its configuration, or whatever else it does wrong.
+    /// [`crate::Fault::InvalidConfig`] if its schema does not allow its configuration or the plugin refuses it, or
+    /// whatever else it does wrong.
     pub fn begin(&self, round: Round) -> Result<Aggregation, PluginError> {
         Aggregation::begin(&self.inner, round)
+    }
+
+    /// Checks a configuration against the plugin's schema. No code of the plugin runs.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key and what is allowed.
+    pub fn check_config(&self, config: &serde_json::Value) -> Result<(), ConfigError> {
+        self.inner.check_config(&config.to_string())
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn world(&self) -> World {
+        self.inner.world
     }
 
     /// What a session names to choose it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inner.name
+        self.inner.name()
     }
 
     /// The plugin's own version.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.inner.version
+        self.inner.description.as_ref().map_or("", |description| &description.version)
     }
 
     /// One sentence, for people who choose among plugins.
     #[must_use]
     pub fn summary(&self) -> &str {
-        &self.inner.summary
+        self.inner.description.as_ref().map_or("", |description| &description.summary)
     }
 
-    /// Whether a round can be spread over several instances.
+    /// Whether a round can be spread over several instances. Only an aggregator's can.
     #[must_use]
     pub fn mergeable(&self) -> bool {
         self.inner.mergeable
@@ -133,7 +103,13 @@ impl Plugin {
     /// The JSON Schema of its configuration.
     #[must_use]
     pub fn config_schema(&self) -> &serde_json::Value {
-        &self.inner.config_schema
+        self.inner.description.as_ref().map_or(&serde_json::Value::Null, |description| description.config_schema.json())
+    }
+
+    /// What it wants to be granted.
+    #[must_use]
+    pub fn permissions(&self) -> &[Permission] {
+        self.inner.permissions()
     }
 
     /// The SHA-256 of its file.
@@ -141,64 +117,48 @@ impl Plugin {
     pub fn digest(&self) -> Digest {
         self.inner.digest
     }
+
+    /// What its instances have done since it was loaded.
+    #[must_use]
+    pub fn metrics(&self) -> PluginMetrics {
+        self.inner.counters.read()
+    }
+}
+
+impl Inner {
+    pub(crate) fn name(&self) -> &str {
+        self.description.as_ref().map_or(&self.file, |description| &description.name)
+    }
+
+    fn permissions(&self) -> &[Permission] {
+        self.description.as_ref().map_or(&[], |description| &description.permissions)
+    }
+
+    /// Refuses to run a plugin that lacks what it declares, or with a configuration that its schema does not allow.
+    pub(crate) fn ready(&self, function: &'static str, config: &str) -> Result<(), PluginError> {
+        if let Some(permission) = self.permissions().iter().find(|permission| !self.grants.has(permission)) {
+            return Err(self.error(function, Fault::NotGranted(permission.clone())));
+        }
+        self.check_config(config).map_err(|error| self.error(function, Fault::InvalidConfig(error.to_string())))
+    }
+
+    pub(crate) fn check_config(&self, config: &str) -> Result<(), ConfigError> {
+        let limit = self.runtime.shared.limits.config_bytes;
+        self.description.as_ref().map_or(Ok(()), |description| description.config_schema.check_text(config, limit))
+    }
+
+    /// An error that names this plugin.
+    pub(crate) fn error(&self, function: &'static str, fault: Fault) -> PluginError {
+        let version = match &self.description {
+            Some(description) => description.version.clone(),
+            None => self.digest.to_string()[..12].to_owned(),
+        };
+        PluginError { plugin: self.name().to_owned(), version, function, fault }
+    }
 }
 
 impl fmt::Debug for Plugin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Plugin({} {} {})", self.name(), self.version(), self.digest())
-    }
-}
-
-/// Whether a component imports only what plugins get, and exports what makes it one, by name; the types are checked
-/// when it is linked, with errors that say less.
-fn check_names(runtime: &Runtime, component: &Component) -> Result<(), LoadError> {
-    const PACKAGE: &str = "fedwit:plugin/";
-    const EXPORT: &str = "fedwit:plugin/aggregator@0.1.0";
-    let engine = &runtime.shared.engine;
-    let kind = component.component_type();
-    if let Some((name, _)) = kind.imports(engine).find(|(name, _)| !name.starts_with(PACKAGE)) {
-        return Err(LoadError::Import(name.to_owned()));
-    }
-    if !kind.exports(engine).any(|(name, _)| name == EXPORT) {
-        return Err(LoadError::Export(EXPORT.to_owned()));
-    }
-    Ok(())
-}
-
-fn checked_name(name: String) -> Result<String, LoadError> {
-    let allowed = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
-    if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
-        Ok(name)
-    } else {
-        Err(LoadError::Description(format!(
-            "the name {name:.80?} is not 1 to 64 lower-case letters, digits and hyphens"
-        )))
-    }
-}
-
-fn checked_version(version: String) -> Result<String, LoadError> {
-    let allowed = |character: char| character.is_ascii_alphanumeric() || ".-+".contains(character);
-    if (1..=64).contains(&version.len()) && version.chars().all(allowed) {
-        Ok(version)
-    } else {
-        Err(LoadError::Description(format!(
-            "the version {version:.80?} is not 1 to 64 letters, digits, `.`, `-` and `+`"
-        )))
-    }
-}
-
-fn checked_summary(summary: String) -> Result<String, LoadError> {
-    if summary.len() <= 1000 && !summary.contains(char::is_control) {
-        Ok(summary)
-    } else {
-        Err(LoadError::Description("the summary is not one line of at most 1000 bytes".to_owned()))
-    }
-}
-
-fn checked_schema(schema: &str) -> Result<serde_json::Value, LoadError> {
-    match serde_json::from_str(schema) {
-        Ok(schema @ serde_json::Value::Object(_)) => Ok(schema),
-        Ok(_) => Err(LoadError::Description("the schema of the configuration is not a JSON object".to_owned())),
-        Err(error) => Err(LoadError::Description(format!("the schema of the configuration is not JSON: {error}"))),
     }
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine};
 
-use crate::bindings::AggregatorPlugin;
+use crate::bindings::EveryPlugin;
 use crate::host::HostState;
 use crate::ticker::Ticker;
 use crate::{Limits, LoadError, Plugin};
@@ -49,6 +49,7 @@ impl Runtime {
     pub fn new(limits: Limits, cache: Option<&Path>) -> Result<Self, RuntimeError> {
         let mut config = Config::new();
         config.epoch_interruption(true);
+        config.max_wasm_stack(limits.stack_bytes);
         // No function of these interfaces is asynchronous, and what is not there cannot go wrong.
         config.concurrency_support(false);
         if let Some(folder) = cache {
@@ -58,13 +59,13 @@ impl Runtime {
         }
         let engine = Engine::new(&config).map_err(RuntimeError::Engine)?;
         let mut linker = Linker::new(&engine);
-        AggregatorPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(RuntimeError::Engine)?;
+        EveryPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(RuntimeError::Engine)?;
         let ticker = Ticker::start(&engine).map_err(RuntimeError::Ticker)?;
         Ok(Self { shared: Arc::new(Shared { engine, linker, ticker, limits }) })
     }
 
     /// Compiles a component, checks that it is a plugin, and asks it what it is. `file` names it in errors until it
-    /// has said its own name.
+    /// has said its own name. What it declares to want it has to be [granted](Plugin::granted) before it runs.
     ///
     /// Takes a tenth of a second for a plugin written in Rust and half a minute for one in Python or JavaScript, unless
     /// it is in the cache.

@@ -1,6 +1,6 @@
-//! Guest crates to core WebAssembly modules: what cargo does.
+//! Guest crates to WebAssembly modules, or components where the target makes them: what cargo does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::env;
 use std::ffi::OsString;
 use std::io::BufReader;
@@ -8,28 +8,49 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, anyhow, bail};
-use cargo_metadata::{Message, TargetKind};
+use cargo_metadata::{Message, PackageId, TargetKind};
 
-use super::toolchain::TARGET;
+use super::toolchain;
 use crate::shell;
 use crate::workspace::{Guest, Workspace};
 
-/// Builds all guests in one call of cargo and says where their modules are, in the order of `guests`.
+/// Builds all guests, in one call of cargo for each target, and says where their modules are, in the order of `guests`.
 pub(crate) fn build(workspace: &Workspace, guests: &[Guest]) -> Result<Vec<PathBuf>> {
+    let targets: BTreeSet<&str> = guests.iter().map(|guest| guest.target.as_str()).collect();
+    let mut modules = HashMap::new();
+    for target in targets {
+        toolchain::ensure_target(workspace, target)?;
+        build_for(target, workspace, guests, &mut modules)?;
+    }
+    guests
+        .iter()
+        .map(|guest| {
+            modules
+                .remove(&guest.id)
+                .ok_or_else(|| anyhow!("cargo built no WebAssembly module of package `{}`", guest.package))
+        })
+        .collect()
+}
+
+fn build_for(
+    target: &str,
+    workspace: &Workspace,
+    guests: &[Guest],
+    modules: &mut HashMap<PackageId, PathBuf>,
+) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags());
     // Dependencies look at what the compiler lets them do, and do otherwise with this: another component, another digest.
     cargo.env_remove("RUSTC_BOOTSTRAP");
-    cargo.args(["build", "--locked", "--profile", "plugin", "--target", TARGET]);
+    cargo.args(["build", "--locked", "--profile", "plugin", "--target", target]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
-    for guest in guests {
+    for guest in guests.iter().filter(|guest| guest.target == target) {
         cargo.args(["--package", &guest.package]);
     }
 
     shell::announce(&cargo);
     let mut child = cargo.stdout(Stdio::piped()).spawn().with_context(|| shell::cannot_run(&cargo))?;
     let messages = child.stdout.take().ok_or_else(|| anyhow!("`{}` has no output to read", shell::shown(&cargo)))?;
-    let mut modules = HashMap::new();
     for message in Message::parse_stream(BufReader::new(messages)) {
         let message = message.with_context(|| format!("cannot read what `{}` prints", shell::shown(&cargo)))?;
         if let Message::CompilerArtifact(artifact) = message
@@ -43,15 +64,7 @@ pub(crate) fn build(workspace: &Workspace, guests: &[Guest]) -> Result<Vec<PathB
     if !status.success() {
         bail!("`{}` failed: {status}", shell::shown(&cargo));
     }
-
-    guests
-        .iter()
-        .map(|guest| {
-            modules
-                .remove(&guest.id)
-                .ok_or_else(|| anyhow!("cargo built no WebAssembly module of package `{}`", guest.package))
-        })
-        .collect()
+    Ok(())
 }
 
 /// What the compiler is told beside the profile, in place of what the environment or cargo's configuration would have

@@ -9,13 +9,10 @@ use anyhow::{Context, Result};
 use crate::shell;
 use crate::workspace::Workspace;
 
-/// What guests are compiled for.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-
 /// What plugins outside of this workspace may be compiled for as well.
 pub(crate) const WASI_TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
 
-/// Sees to it that guests can be compiled for a target. The toolchain's folder is what counts and is asked first: not every
+/// Sees to it that guests can be compiled for `target`. The toolchain's folder is what counts and is asked first: not every
 /// toolchain comes from rustup, and one that has the target needs no network.
 pub(crate) fn ensure_target(workspace: &Workspace, target: &str) -> Result<()> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));

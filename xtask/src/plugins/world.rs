@@ -23,7 +23,7 @@ impl PluginWorlds {
 
     /// Refuses a component that fits no world, naming the interface. Its world is the one whose export it has. One
     /// may import less than the world offers and export more than it asks for: bindings for other languages than Rust
-    /// have exports of their own.
+    /// have exports of their own. WASI may be imported too; what of it there is, a server knows.
     ///
     /// Interfaces are compared by name first, since the comparison of types that follows answers in positions and
     /// not in words.
@@ -42,11 +42,16 @@ impl PluginWorlds {
         let ours = &self.wit.worlds[world];
         let imports = self.names(ours.imports.keys());
         let name = &ours.name;
-        for key in theirs.imports.keys() {
-            let import = their_wit.name_world_key(key);
-            if !imports.contains(&import) {
+        let imported: Vec<_> = theirs.imports.keys().map(|key| their_wit.name_world_key(key)).collect();
+        let (wasi, own): (Vec<_>, Vec<_>) = imported.iter().partition(|import| import.starts_with("wasi:"));
+        for import in own {
+            if !imports.contains(import) {
                 bail!("it imports `{import}`, but in world `{name}` there is only {}", listed(&imports));
             }
+        }
+        if !wasi.is_empty() {
+            // The comparison of types knows no imports from outside of the world; a server compares them all.
+            return Ok(());
         }
         targets(&self.wit, world, component, false)
             .with_context(|| format!("its interfaces have the names but not the types of world `{name}`"))

@@ -5,7 +5,7 @@ use crate::bindings::log;
 
 impl log::Host for HostState {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        self.log.write(level, &message);
+        self.log.write(level.into(), &message);
         Ok(())
     }
 }

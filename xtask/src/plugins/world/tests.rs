@@ -141,6 +141,15 @@ fn a_world_is_known_by_its_export_and_has_imports_of_its_own() -> Result<()> {
 }
 
 #[test]
+fn a_guest_may_import_wasi() -> Result<()> {
+    let wit = format!(
+        "{WIT} world social {{ import wasi:cli/exit@0.2.0; export aggregator; }}
+        package wasi:cli@0.2.0 {{ interface exit {{ exit: func(); }} }}"
+    );
+    check(&guest(&wit, "social", &[r#"(import "wasi:cli/exit@0.2.0" "exit" (func))"#, FINISH])?)
+}
+
+#[test]
 fn the_worlds_of_this_workspace_can_be_read() -> Result<()> {
     let worlds = PluginWorlds::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit"))?;
     let exports: Vec<_> = worlds.worlds().flat_map(|world| worlds.exports(world)).collect();
