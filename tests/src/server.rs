@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::TempDir;
 
 pub use self::log::{Line, Log, Mark};
-pub use self::memory::{Memory, MemoryUse};
+pub use self::memory::{Memory, MemoryUse, private_bytes};
 use crate::api::Api;
 use crate::wait::{self, PATIENCE};
 use crate::{benchmark, target};

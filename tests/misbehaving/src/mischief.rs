@@ -17,6 +17,8 @@ pub(crate) enum Mischief {
     Spin,
     /// Have the host compute without end.
     BusyHost,
+    /// Build an expression without end.
+    EndlessExpression,
     /// Call itself without end.
     Recurse,
     /// Ask for memory without end.
@@ -58,6 +60,12 @@ impl Mischief {
             Self::BusyHost => loop {
                 black_box(global_model.sum()?);
             },
+            Self::EndlessExpression => {
+                let mut sum = global_model.shifted(1.0)?;
+                loop {
+                    sum = sum.plus(&sum)?.minus(global_model)?;
+                }
+            }
             Self::Recurse => {
                 black_box(recurse(1));
                 Ok(())

@@ -34,13 +34,13 @@ pub struct MemoryUse {
 impl Memory {
     pub(super) fn watch(process: u32) -> Result<Self> {
         let status = PathBuf::from(format!("/proc/{process}/status"));
-        let first_bytes = private_bytes(&status)?;
+        let first_bytes = anonymous_bytes(&status)?;
         let (stop, stopped) = mpsc::channel();
         let watcher = std::thread::spawn(move || {
             let mut seen = MemoryUse { first_bytes, peak_bytes: first_bytes, samples: 1 };
             while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 // A process that is gone uses none.
-                let Ok(bytes) = private_bytes(&status) else { break };
+                let Ok(bytes) = anonymous_bytes(&status) else { break };
                 seen.peak_bytes = seen.peak_bytes.max(bytes);
                 seen.samples += 1;
             }
@@ -67,7 +67,15 @@ impl MemoryUse {
     }
 }
 
-fn private_bytes(status: &PathBuf) -> Result<u64> {
+/// How much private memory a process uses now.
+///
+/// # Errors
+/// If there is no such process.
+pub fn private_bytes(process: u32) -> Result<u64> {
+    anonymous_bytes(&PathBuf::from(format!("/proc/{process}/status")))
+}
+
+fn anonymous_bytes(status: &PathBuf) -> Result<u64> {
     let text = std::fs::read_to_string(status).with_context(|| format!("reading {}", status.display()))?;
     let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon in it")?;
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
