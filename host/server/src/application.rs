@@ -75,9 +75,9 @@ pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> R
 
 /// The plugins of the folder that was given, or of the first that is there.
 async fn installed(settings: &Settings) -> Result<Plugins> {
-    let arguments = settings.plugins.clone();
+    let (arguments, limits) = (settings.plugins.clone(), settings.plugin_limits.limits());
     let load = move || {
-        let runtime = plugins::runtime(fedwit_runtime::Limits::default(), &arguments)?;
+        let runtime = plugins::runtime(limits, &arguments)?;
         let folders = plugins::folders(&arguments);
         match folders.iter().find(|folder| folder.is_dir()) {
             Some(folder) => load(&runtime, folder),

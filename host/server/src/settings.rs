@@ -9,6 +9,7 @@
 
 mod environment;
 mod file;
+mod limits;
 #[cfg(test)]
 mod manual;
 mod reading;
@@ -24,6 +25,7 @@ use clap::{Args, ValueEnum};
 
 use crate::command_line::PluginArguments;
 
+pub(crate) use self::limits::PluginLimits;
 pub(crate) use self::reading::{SettingsError, read};
 pub(crate) use self::values::{Address, Filter};
 
@@ -42,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) combiners: CombinerSettings,
     #[command(flatten, next_help_heading = "Plugins")]
     pub(crate) plugins: PluginArguments,
+    #[command(flatten)]
+    pub(crate) plugin_limits: PluginLimits,
     #[command(flatten)]
     pub(crate) work: WorkSettings,
     #[command(flatten)]
