@@ -28,6 +28,11 @@ pub enum Command {
         /// What is installed under the configured aggregator's name.
         plugin: PluginVersion,
     },
+    /// Ask clients to train, if the session is buffered and some that may be asked have nothing to do.
+    Ask {
+        /// The clients that are there.
+        online: Vec<ClientId>,
+    },
     /// Count an attempt that cannot even be opened as failed.
     CannotOpen {
         /// Why.
@@ -50,6 +55,8 @@ pub enum Command {
         attempt: AttemptNumber,
         /// Whose update.
         client: ClientId,
+        /// Its name.
+        update: UpdateId,
         /// What the aggregator said, or how it broke.
         problem: String,
     },

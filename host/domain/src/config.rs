@@ -1,5 +1,7 @@
 //! How a session is run.
 
+mod buffering;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+pub use self::buffering::Buffering;
 
 /// The settings of a session, fixed when it is created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +20,9 @@ pub struct SessionConfig {
     pub aggregator: String,
     /// The plugin's configuration: a JSON object.
     pub aggregator_config: Map<String, Value>,
+    /// If set, the session is buffered: no round waits for its clients, and a model is made of every few updates.
+    #[serde(default)]
+    pub buffered: Option<Buffering>,
     /// A round needs this many updates, at least.
     pub clients_required: u32,
     /// A round asks this many clients, more than are required if some are expected to fail; all that are there if
@@ -112,6 +119,7 @@ impl Default for SessionConfig {
         Self {
             aggregator: "fedavg".to_owned(),
             aggregator_config: Map::new(),
+            buffered: None,
             clients_required: 1,
             clients_requested: None,
             round_timeout_s: 180,
@@ -154,6 +162,9 @@ impl SessionConfig {
                 "clients_requested",
                 format_args!("a round that asks {requested} clients never has the {} it needs", self.clients_required),
             )?;
+        }
+        if let Some(buffering) = &self.buffered {
+            buffering.check(self)?;
         }
         for (setting, seconds, least) in [
             ("round_timeout_s", self.round_timeout_s, 1),

@@ -1,5 +1,6 @@
 //! What follows from a command, and from time.
 
+mod buffered;
 mod round;
 mod update;
 mod validation;
@@ -85,10 +86,13 @@ impl Session {
                 _ => Ok(vec![Event::Stopped { reason }]),
             },
             Command::OpenAttempt { online, plugin } => Ok(self.open_attempt(online, plugin, now)),
+            Command::Ask { online } => Ok(self.ask(online, now)),
             Command::CannotOpen { failure } => Ok(self.cannot_open(failure)),
             Command::SubmitUpdate(submission) => self.submit(submission),
             Command::GiveUp { client, gone_since } => Ok(self.give_up(&client, gone_since, now)),
-            Command::Exclude { round, attempt, client, problem } => self.exclude(round, attempt, client, problem),
+            Command::Exclude { round, attempt, client, update, problem } => {
+                self.exclude((round, attempt), client, &update, problem)
+            }
             Command::FailAttempt { round, attempt, failure } => self.fail_attempt(round, attempt, failure),
             Command::Commit(commit) => self.commit(commit, now),
             Command::ReportValidation { round, client, metrics, examples, data } => {
@@ -108,6 +112,10 @@ impl Session {
             return Some(closed);
         }
         match &self.phase {
+            // No barrier: while a model was measured, the next ones were begun.
+            Phase::Collecting(_) | Phase::Awaiting { .. } if self.buffer.is_some() && self.reached.is_some() => {
+                self.between_rounds()
+            }
             Phase::Collecting(attempt) => self.close_attempt(attempt, now),
             Phase::Aggregating(attempt) => self.too_little_left(attempt),
             Phase::Awaiting { online, until } if now >= *until => Some(Event::AttemptFailed {

@@ -6,11 +6,14 @@ use thiserror::Error;
 
 use crate::{
     AttemptFailure, AttemptNumber, ClientId, Digest, FinishReason, Metrics, ModelId, RoundNumber, SessionConfig,
-    Timestamp, UpdateId, UpdateRefusal,
+    TaskNumber, Timestamp, UpdateId, UpdateRefusal,
 };
 
 /// The version that events are written in. Older ones are brought up to it when they are read.
-pub const EVENT_VERSION: u32 = 1;
+///
+/// - 1: rounds that wait for their clients.
+/// - 2: buffered sessions. What an event has more is left out where it says nothing, so that 1 reads as 2.
+pub const EVENT_VERSION: u32 = 2;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,19 +58,36 @@ pub enum Event {
         attempt: AttemptNumber,
         /// The global model that they start from.
         base: ModelId,
-        /// Who is asked.
+        /// Who is asked; nobody in a buffered session, which asks at any time.
         asked: Vec<ClientId>,
         /// Until when their updates count.
         deadline: Timestamp,
         /// What aggregates them.
         plugin: PluginVersion,
     },
-    /// An update counts, and is kept.
-    UpdateAccepted {
-        /// The round.
+    /// Clients of a buffered session are asked to train, starting from the newest model.
+    ClientsAsked {
+        /// The round that is next.
         round: RoundNumber,
         /// The attempt at it.
         attempt: AttemptNumber,
+        /// The global model that they start from.
+        base: ModelId,
+        /// Who is asked, and the numbers of their tasks.
+        asked: Vec<AskedToTrain>,
+    },
+    /// An update counts, and is kept.
+    UpdateAccepted {
+        /// The round that it counts for: in a buffered session possibly one that is not open yet.
+        round: RoundNumber,
+        /// The attempt at it.
+        attempt: AttemptNumber,
+        /// The task that it answers, in a buffered session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskNumber>,
+        /// How many models will have been made, when its round makes the next, since the one that it started from.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        staleness: u32,
         /// Who sent it.
         client: ClientId,
         /// Its name.
@@ -87,6 +107,9 @@ pub enum Event {
         round: RoundNumber,
         /// The attempt at it.
         attempt: AttemptNumber,
+        /// The task that it answers, though badly, in a buffered session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskNumber>,
         /// Who sent it.
         client: ClientId,
         /// Its name.
@@ -100,6 +123,9 @@ pub enum Event {
         round: RoundNumber,
         /// The attempt at it.
         attempt: AttemptNumber,
+        /// The task that it answered, in a buffered session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskNumber>,
         /// Whose update.
         client: ClientId,
         /// Its name.
@@ -113,6 +139,9 @@ pub enum Event {
         round: RoundNumber,
         /// The attempt at it.
         attempt: AttemptNumber,
+        /// Its task, in a buffered session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskNumber>,
         /// The client.
         client: ClientId,
         /// Since when it is gone.
@@ -224,6 +253,15 @@ pub enum Event {
     },
 }
 
+/// A client that is asked to train in a buffered session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedToTrain {
+    /// The client.
+    pub client: ClientId,
+    /// Its task.
+    pub task: TaskNumber,
+}
+
 /// A client that is asked to measure a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskedToValidate {
@@ -310,7 +348,7 @@ impl Event {
     /// [`EventError`].
     pub fn from_recorded(version: u32, json: &str) -> Result<Self, EventError> {
         match version {
-            1 => Ok(serde_json::from_str(json)?),
+            1 | 2 => Ok(serde_json::from_str(json)?),
             found => Err(EventError::Newer { found }),
         }
     }
@@ -331,6 +369,7 @@ impl Event {
             Self::RunStarted { .. } => "run_started",
             Self::ClientsAwaited { .. } => "clients_awaited",
             Self::AttemptOpened { .. } => "attempt_opened",
+            Self::ClientsAsked { .. } => "clients_asked",
             Self::UpdateAccepted { .. } => "update_accepted",
             Self::UpdateRefused { .. } => "update_refused",
             Self::UpdateExcluded { .. } => "update_excluded",
@@ -358,6 +397,7 @@ impl Event {
         match self {
             Self::ClientsAwaited { round, .. }
             | Self::AttemptOpened { round, .. }
+            | Self::ClientsAsked { round, .. }
             | Self::UpdateAccepted { round, .. }
             | Self::UpdateRefused { round, .. }
             | Self::UpdateExcluded { round, .. }
@@ -382,6 +422,11 @@ impl Event {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 impl ValidatedBy {
     /// The weight.
     #[must_use]
@@ -390,5 +435,27 @@ impl ValidatedBy {
             Self::Validated(examples) | Self::Trained(examples) => examples,
             Self::Nobody => 1.0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+
+    #[test]
+    fn events_from_before_there_were_buffered_sessions_are_read() {
+        let accepted = r#"{"type": "update_accepted", "round": 3, "attempt": 2, "client": "c", "update": "u",
+            "blob": "0101010101010101010101010101010101010101010101010101010101010101", "size_bytes": 7, "examples": 5,
+            "metrics": {}}"#;
+        let refused = r#"{"type": "update_refused", "round": 3, "attempt": 2, "client": "c", "update": "u",
+            "refusal": {"reason": "reused"}}"#;
+        let given_up = r#"{"type": "client_given_up", "round": 3, "attempt": 2, "client": "c", "gone_since": 9}"#;
+        let event = |json| Event::from_recorded(1, json).unwrap();
+        assert!(matches!(event(accepted), Event::UpdateAccepted { task: None, staleness: 0, examples: 5, .. }));
+        assert!(matches!(event(refused), Event::UpdateRefused { task: None, .. }));
+        assert!(matches!(event(given_up), Event::ClientGivenUp { task: None, .. }));
+        assert!(matches!(Event::from_recorded(EVENT_VERSION + 1, given_up), Err(EventError::Newer { .. })));
     }
 }

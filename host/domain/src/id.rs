@@ -160,7 +160,7 @@ fn is_plain(text: &str) -> bool {
 macro_rules! counted {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub u32);
 
@@ -187,6 +187,10 @@ counted!(
 counted!(
     /// A try at a round, counted from 1 in each round.
     AttemptNumber
+);
+counted!(
+    /// A task to train that a buffered session gave to a client, counted from 1 in each session.
+    TaskNumber
 );
 
 #[cfg(test)]

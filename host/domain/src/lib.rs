@@ -23,18 +23,21 @@ mod task;
 mod time;
 
 pub use command::{CheckedUpdate, Command, Commit, NewSession, Start, SubmitUpdate};
-pub use config::{BestModel, ConfigError, Direction, ModelFormat, SessionConfig, Target};
+pub use config::{BestModel, Buffering, ConfigError, Direction, ModelFormat, SessionConfig, Target};
 pub use digest::{Digest, DigestError};
 pub use event::{
-    AskedToValidate, EVENT_VERSION, Event, EventError, PluginVersion, Recorded, StateBlob, StoredModel, ValidatedBy,
+    AskedToTrain, AskedToValidate, EVENT_VERSION, Event, EventError, PluginVersion, Recorded, StateBlob, StoredModel,
+    ValidatedBy,
 };
 pub use id::{
-    AttemptNumber, ClientId, CombinerName, IdError, ModelId, PackageId, PredictionId, RoundNumber, SessionId, UpdateId,
+    AttemptNumber, ClientId, CombinerName, IdError, ModelId, PackageId, PredictionId, RoundNumber, SessionId,
+    TaskNumber, UpdateId,
 };
 pub use metrics::{Metrics, weighted_means};
 pub use refusal::{AttemptFailure, FinishReason, Refusal, SubmissionAnswer, UpdateRefusal};
 pub use session::{
-    Accepted, Answer, Attempt, Best, Phase, Run, SNAPSHOT_VERSION, Session, Status, Validation, ValidationAnswer,
+    Accepted, Answer, Attempt, Best, Buffer, Contribution, Contributor, CountedUpdate, LastAnswer, OpenTask, Phase,
+    Run, SNAPSHOT_VERSION, Session, Status, Validation, ValidationAnswer,
 };
 pub use task::{ClaimedTask, RoundId, TaskId, TaskIdError};
 pub use time::Timestamp;

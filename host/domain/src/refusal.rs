@@ -72,6 +72,14 @@ pub enum UpdateRefusal {
         /// The round.
         round: RoundNumber,
     },
+    /// Too many models have been made since the one that it started from.
+    #[error("it is stale: {staleness} models have been made since the one that it started from, more than {limit}")]
+    TooStale {
+        /// How many.
+        staleness: u32,
+        /// The session's limit.
+        limit: u32,
+    },
     /// The file has been an update before.
     #[error("the uploaded file has been used as an update before")]
     Reused,
@@ -130,6 +138,7 @@ impl UpdateRefusal {
             Self::NoTask { .. } => "UPDATE_ANSWERS_NO_TASK",
             Self::NotAsked { .. } => "UPDATE_NOT_ASKED",
             Self::Duplicate { .. } => "UPDATE_DUPLICATE",
+            Self::TooStale { .. } => "UPDATE_TOO_STALE",
             Self::Reused => "UPDATE_REUSED",
             Self::NoUpload => "UPDATE_WITHOUT_FILE",
             Self::Foreign => "UPDATE_OF_ANOTHER_CLIENT",

@@ -1,6 +1,7 @@
 //! A session's state. How it changes is in [`apply`], and in nothing else.
 
 mod apply;
+mod buffer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +12,10 @@ use crate::{
     SessionConfig, SessionId, StateBlob, StoredModel, Timestamp, UpdateId, UpdateRefusal,
 };
 
+pub use self::buffer::{Buffer, Contribution, Contributor, LastAnswer, OpenTask};
+
 /// The version that snapshots are written in. One of another version is passed over, and the log read from its start.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// All that the rules need to know of a session. Events say how it got there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +38,8 @@ pub struct Session {
     pub run: Option<Run>,
     /// Where the next or open round is.
     pub phase: Phase,
+    /// Clients and updates, if the session is buffered.
+    pub buffer: Option<Buffer>,
     /// The last attempt that is over: who asks again what became of its update gets the same answer.
     pub previous: Option<Attempt>,
     /// Refusals that were recorded since, while no attempt was open.
@@ -133,7 +138,7 @@ pub struct Attempt {
     pub opened_at: Timestamp,
     /// Until when updates count.
     pub deadline: Timestamp,
-    /// Who was asked, and what came of it.
+    /// Who was asked, and what came of it. Nobody in a buffered session, whose clients are in [`Session::buffer`].
     pub asked: BTreeMap<ClientId, Answer>,
     /// How many of them are still waited for.
     pub pending: u32,
@@ -184,6 +189,19 @@ pub struct Accepted {
     pub examples: u64,
     /// What the client measured when it trained.
     pub metrics: Metrics,
+}
+
+/// An update that counts in the attempt that is under way, and what a fold has to know of it.
+#[derive(Clone, Copy, Debug)]
+pub struct CountedUpdate<'a> {
+    /// Whose it is.
+    pub client: &'a ClientId,
+    /// The update.
+    pub accepted: &'a Accepted,
+    /// The file of the model that the client started from.
+    pub base: Digest,
+    /// How many models have been made since that one.
+    pub staleness: u32,
 }
 
 /// A validation that is awaited.
@@ -238,6 +256,27 @@ impl Session {
             Phase::Collecting(attempt) | Phase::Aggregating(attempt) => Some(attempt),
             Phase::Idle | Phase::Awaiting { .. } => None,
         }
+    }
+
+    /// The updates that count in the attempt that is under way.
+    pub fn counted_updates(&self) -> impl Iterator<Item = CountedUpdate<'_>> {
+        let attempt = self.attempt();
+        let base = self.model.blob;
+        let of_rounds = attempt.into_iter().flat_map(Attempt::accepted);
+        let of_rounds = of_rounds.map(move |(client, accepted)| CountedUpdate { client, accepted, base, staleness: 0 });
+        let buffered = self.buffer.as_ref().zip(attempt);
+        let buffered = buffered.and_then(|(buffer, attempt)| buffer.updates.get(&attempt.round));
+        let buffered =
+            buffered.into_iter().flatten().map(|Contribution { client, accepted, base, staleness, task: _ }| {
+                CountedUpdate { client, accepted, base: *base, staleness: *staleness }
+            });
+        of_rounds.chain(buffered)
+    }
+
+    /// The task that a client of a buffered session was given and has not answered.
+    #[must_use]
+    pub fn open_task(&self, client: &ClientId) -> Option<&OpenTask> {
+        self.buffer.as_ref()?.clients.get(client)?.open.as_ref()
     }
 
     /// The round that is open, or comes next.

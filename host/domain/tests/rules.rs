@@ -44,7 +44,7 @@ proptest! {
             world.act(&Act::Open((0..5).collect()));
             for number in 0..5 {
                 let submission = support::Submission {
-                    client: number, update: 100 + number, round: Some(0), attempt: Some(0), examples: 1, bad: false,
+                    client: number, update: 100 + number, round: Some(0), attempt: Some(0), task: None, examples: 1, bad: false,
                 };
                 world.act(&Act::Submit(submission));
             }
@@ -146,7 +146,7 @@ impl<'a> Auditor<'a> {
                 let open = self.the_open(*round, *attempt);
                 assert!(open.counted.remove(client).is_some(), "only what counted can be excluded");
             }
-            Event::ClientGivenUp { round, attempt, client, gone_since } => {
+            Event::ClientGivenUp { round, attempt, task: None, client, gone_since } => {
                 let grace = Duration::from_secs(self.config.reconnect_grace_s.into());
                 assert!(recorded.at >= gone_since.plus(grace), "not before the grace is over");
                 let open = self.the_open(*round, *attempt);
@@ -207,6 +207,7 @@ impl<'a> Auditor<'a> {
                 self.validated.clear();
                 self.active = false;
             }
+            Event::ClientsAsked { .. } | Event::ClientGivenUp { task: Some(_), .. } => panic!("no task has a number"),
             Event::SessionCreated { .. }
             | Event::ClientsAwaited { .. }
             | Event::UpdateRefused { .. }

@@ -82,9 +82,14 @@ impl PresenceBook {
 
     /// Clients with an open stream: those that can be asked.
     pub(crate) fn connected(&self) -> Vec<ClientId> {
+        self.connected_where(|_| true)
+    }
+
+    /// Those clients with an open stream that are meant.
+    pub(crate) fn connected_where(&self, meant: impl Fn(&ClientId) -> bool) -> Vec<ClientId> {
         let entries = self.entries();
-        let mut connected: Vec<ClientId> =
-            entries.iter().filter(|(_, entry)| entry.streams > 0).map(|(client, _)| client.clone()).collect();
+        let connected = entries.iter().filter(|(client, entry)| entry.streams > 0 && meant(client));
+        let mut connected: Vec<ClientId> = connected.map(|(client, _)| client.clone()).collect();
         connected.sort_unstable();
         connected
     }

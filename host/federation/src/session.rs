@@ -25,7 +25,7 @@ pub(crate) type Answer = Result<Vec<Recorded>, FederationError>;
 /// What an actor is told.
 pub(crate) enum Message {
     Command(Command, oneshot::Sender<Answer>),
-    State(oneshot::Sender<Box<Session>>),
+    Look(Box<dyn FnOnce(&Session) + Send>),
 }
 
 /// Commands that are recorded in one piece, at most.
@@ -44,6 +44,8 @@ struct Actor {
     reports: mpsc::Receiver<Report>,
     /// The state was looked at when it was here.
     looked_at: Option<u64>,
+    /// Clients may have come that a buffered session has not asked yet.
+    arrivals: bool,
 }
 
 /// Runs a session until nothing is left to do, or the server goes down.
@@ -51,7 +53,7 @@ pub(crate) async fn run(federation: Federation, state: Session, mut inbox: mpsc:
     let (folder, reports) = Folder::new(Arc::clone(&federation.inner.folding));
     let id = state.id;
     let asked = Asked::default();
-    let mut actor = Actor { federation, state, asked, folder, reports, looked_at: None };
+    let mut actor = Actor { federation, state, asked, folder, reports, looked_at: None, arrivals: true };
     actor.live(&mut inbox).await;
     // Whoever still holds a sender finds that nobody listens, and starts another actor.
     inbox.close();
@@ -72,7 +74,7 @@ impl Actor {
             self.look().await;
             let waits_for_clients = self.waits_for_clients();
             let wake = self.next_wake();
-            let idle = !self.state.is_active();
+            let idle = !asking::is_under_way(&self.state);
             tokio::select! {
                 biased;
                 () = draining.cancelled() => return,
@@ -89,7 +91,7 @@ impl Actor {
                     }
                     self.take(batch).await;
                 }
-                _ = presence.changed(), if waits_for_clients => {}
+                _ = presence.changed(), if waits_for_clients => self.arrivals = true,
                 () = sleep_until(&*clock, wake), if wake.is_some() => self.do_now(vec![Command::Wake]).await,
                 () = tokio::time::sleep(REST), if idle => return,
             }
@@ -100,14 +102,14 @@ impl Actor {
     async fn take(&mut self, messages: Vec<Message>) {
         let mut commands = Vec::new();
         let mut answers = Vec::new();
-        let mut states = Vec::new();
+        let mut looks = Vec::new();
         for message in messages {
             match message {
                 Message::Command(command, answer) => {
                     commands.push(command);
                     answers.push(answer);
                 }
-                Message::State(answer) => states.push(answer),
+                Message::Look(look) => looks.push(look),
             }
         }
         let outcomes = self.carry_out(commands).await;
@@ -115,8 +117,8 @@ impl Actor {
             // Who asked may be gone; what was done is done.
             let _ = answer.send(outcome);
         }
-        for answer in states {
-            let _ = answer.send(Box::new(self.state.clone()));
+        for look in looks {
+            look(&self.state);
         }
     }
 
@@ -129,16 +131,25 @@ impl Actor {
         }
     }
 
-    /// Steps through commands and records what follows, all in one piece.
+    /// Steps through commands and records what follows, all in one piece. Whoever has nothing to do then is asked in the
+    /// same piece, in a buffered session.
     async fn carry_out(&mut self, commands: Vec<Command>) -> Vec<Answer> {
         let expected = self.state.sequence;
         let now = self.federation.now();
         let mut events = Vec::new();
         let mut outcomes: Vec<Answer> = Vec::with_capacity(commands.len());
+        let asks = self.arrivals || !commands.is_empty();
         for command in commands {
             let (recorded, answer) = self.state.step(command, now);
             events.extend(recorded.iter().cloned());
             outcomes.push(answer.map(|()| recorded).map_err(FederationError::from));
+        }
+        if asks && self.state.wants_clients() {
+            let state = &self.state;
+            let online = self.federation.inner.presence.connected_where(|client| state.has_nothing_to_do(client));
+            let (recorded, _) = self.state.step(Command::Ask { online }, now);
+            events.extend(recorded);
+            self.arrivals = false;
         }
         if events.is_empty() {
             return outcomes;
@@ -164,6 +175,7 @@ impl Actor {
     /// Reads the session from its log, however long that takes. What is done in the world is looked at anew.
     async fn reload(&mut self) {
         self.looked_at = None;
+        self.arrivals = true;
         self.folder.abandon();
         let mut waits = RELOAD.iter().chain(std::iter::repeat(&RELOAD[RELOAD.len() - 1]));
         loop {
@@ -191,6 +203,9 @@ impl Actor {
     async fn look(&mut self) {
         self.open_attempt().await;
         self.give_up_the_gone().await;
+        if self.arrivals && self.state.wants_clients() {
+            self.do_now(Vec::new()).await;
+        }
         if self.looked_at != Some(self.state.sequence) {
             self.asked.look(&self.state, &self.federation.inner.outboxes);
             self.folder.look(&self.state, &self.federation.inner.combiners);
@@ -235,7 +250,7 @@ impl Actor {
     }
 
     fn waits_for_clients(&self) -> bool {
-        self.state.wants_attempt() || !asking::awaited(&self.state).is_empty()
+        self.state.wants_attempt() || self.state.wants_clients() || !asking::awaited(&self.state).is_empty()
     }
 
     /// When something is to be done even if nothing happens.

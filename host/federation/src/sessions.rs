@@ -88,7 +88,7 @@ impl Federation {
     /// # Errors
     /// As [`start_session`](Self::start_session); [`FederationError::TooFewClients`].
     pub async fn start_session_now(&self, id: SessionId, start: Start) -> Result<(), FederationError> {
-        let required = self.session_state(id).await?.config.clients_required;
+        let required = self.look_at_session(id, |session| session.config.clients_required).await?;
         // Those that are shown as being there, though some may only be about to open their stream again: rounds wait.
         let mut there = self.online();
         there.retain(|client| start.clients.is_empty() || start.clients.contains(client));
@@ -128,9 +128,21 @@ impl Federation {
     /// # Errors
     /// [`FederationError::NotFound`]; [`FederationError::Log`].
     pub async fn session_state(&self, id: SessionId) -> Result<Session, FederationError> {
-        let (answer, state) = oneshot::channel();
-        self.send(id, Message::State(answer)).await?;
-        state.await.map(|state| *state).map_err(|_| going_down())
+        self.look_at_session(id, Session::clone).await
+    }
+
+    /// Looks at a session as it is now, where it is: the state of one with many clients is too large to be copied for
+    /// each of their updates.
+    pub(crate) async fn look_at_session<T: Send + 'static>(
+        &self,
+        id: SessionId,
+        look: impl FnOnce(&Session) -> T + Send + 'static,
+    ) -> Result<T, FederationError> {
+        let (answer, seen) = oneshot::channel();
+        // Who asked may be gone.
+        let look = move |session: &Session| drop(answer.send(look(session)));
+        self.send(id, Message::Look(Box::new(look))).await?;
+        seen.await.map_err(|_| going_down())
     }
 
     /// Has a session's actor carry out a command.

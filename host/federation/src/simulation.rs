@@ -5,6 +5,8 @@
 //! server, and repeat what was not answered.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod buffered;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -225,6 +227,10 @@ fn round_step() -> f64 {
 }
 
 async fn begin(federation: &Federation, rounds: u32, clients_required: u32) -> SessionId {
+    begin_with(federation, rounds, SessionConfig { clients_required, ..SessionConfig::default() }).await
+}
+
+async fn begin_with(federation: &Federation, rounds: u32, config: SessionConfig) -> SessionId {
     let mut seed = federation.inner.blobs.begin().await.unwrap();
     seed.write(Bytes::from_static(b"1")).await.unwrap();
     let blob = seed.finish().await.unwrap();
@@ -233,10 +239,9 @@ async fn begin(federation: &Federation, rounds: u32, clients_required: u32) -> S
     federation.store().add_model(new).await.unwrap();
     let config = SessionConfig {
         aggregator: "mean".to_owned(),
-        clients_required,
         keep_updates: true,
         model_format: ModelFormat::Safetensors,
-        ..SessionConfig::default()
+        ..config
     };
     let request = NewSessionRequest { name: None, seed_model: id, config };
     let session = federation.create_session(request).await.unwrap();
@@ -313,34 +318,40 @@ fn a_session_ends_with_what_all_clients_sent() {
 #[test]
 fn crashes_at_any_moment_change_nothing_of_the_outcome() {
     for seed in 0..8 {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
         // Over one combiner, and over several of which some have one client and some have two.
         let world = World { combiners: if seed % 2 == 0 { 1 } else { 3 }, ..World::new() };
-        let mut id = None;
-        world.live(async |federation| {
-            id = Some(begin(&federation, ROUNDS, CLIENTS.into()).await);
-            tokio::time::sleep(Duration::from_micros(random.random_range(0..20_000))).await;
-        });
-        let id = id.unwrap();
-        let mut lives = 1;
-        while !world.session(id).has_ended() {
-            lives += 1;
-            assert!(lives < 200, "seed {seed}: the session does not end");
-            world.live(async |federation| {
-                match random.random_range(0..4) {
-                    0 => world.log.fail_next_append(),
-                    1 => world.log.lose_next_answer(),
-                    _ => {}
-                }
-                let until = Duration::from_micros(random.random_range(0..60_000));
-                // Long enough, in the end, for all to come back.
-                let until = if lives > 20 { PATIENCE } else { until };
-                let _ = tokio::time::timeout(until, ended(&world, id)).await;
-                drop(federation);
-            });
-        }
+        let id = crash_until_ended(&world, seed, async |federation| begin(federation, ROUNDS, CLIENTS.into()).await);
         check(&world, id);
     }
+}
+
+/// Begins a session, and ends the server's life at arbitrary moments, with appends that fail, until the session has ended.
+fn crash_until_ended(world: &World, seed: u64, begin: impl AsyncFnOnce(&Federation) -> SessionId) -> SessionId {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut id = None;
+    world.live(async |federation| {
+        id = Some(begin(&federation).await);
+        tokio::time::sleep(Duration::from_micros(random.random_range(0..20_000))).await;
+    });
+    let id = id.unwrap();
+    let mut lives = 1;
+    while !world.session(id).has_ended() {
+        lives += 1;
+        assert!(lives < 200, "seed {seed}: the session does not end");
+        world.live(async |federation| {
+            match random.random_range(0..4) {
+                0 => world.log.fail_next_append(),
+                1 => world.log.lose_next_answer(),
+                _ => {}
+            }
+            let until = Duration::from_micros(random.random_range(0..60_000));
+            // Long enough, in the end, for all to come back.
+            let until = if lives > 20 { PATIENCE } else { until };
+            let _ = tokio::time::timeout(until, ended(world, id)).await;
+            drop(federation);
+        });
+    }
+    id
 }
 
 fn run_one_round(world: &World) -> (Session, Vec<Recorded>) {

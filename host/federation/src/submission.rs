@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fedwit_domain::ports::UncheckedUpdate;
 use fedwit_domain::{
-    CheckedUpdate, ClaimedTask, ClientId, Command, Event, Recorded, Refusal, RoundId, Session, SessionId,
-    SubmissionAnswer, SubmitUpdate, TaskId, UpdateId, UpdateRefusal,
+    CheckedUpdate, ClaimedTask, ClientId, Command, Digest, Event, Recorded, Refusal, RoundId, Session, SessionId,
+    SubmissionAnswer, SubmitUpdate, TaskId, TaskNumber, UpdateId, UpdateRefusal,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -86,7 +86,7 @@ impl Federation {
     /// it again.
     pub async fn submit_update(&self, submission: Submission) -> Result<SubmissionAnswer, FederationError> {
         let client = submission.client.clone();
-        let Some((session, claimed)) = self.claimed(&submission) else {
+        let Some((session, mut claimed)) = self.claimed(&submission) else {
             let claimed = format!("`{:.100}`", submission.correlation);
             tracing::info!(client.id = %client, "an update of client `{client}` answers no task: {claimed}");
             return Ok(Err(UpdateRefusal::NoTask { claimed }));
@@ -99,19 +99,25 @@ impl Federation {
             // The client's other copy of this message is being looked at; whoever asks again gets that one's answer.
             return Err(FederationError::Unavailable(format!("update `{update}` is being looked at")));
         };
-        let state = match self.session_state(session).await {
-            Ok(state) => state,
+        let asked = (client.clone(), update.clone(), claimed.clone());
+        let prospect = self.look_at_session(session, move |state| Prospect::of(state, &asked.0, &asked.1, &asked.2));
+        let prospect = match prospect.await {
+            Ok(prospect) => prospect,
             Err(FederationError::NotFound { .. }) => {
                 return Ok(Err(UpdateRefusal::NoTask { claimed: format!("session {session}") }));
             }
             Err(error) => return Err(error),
         };
-        let checked = match (named, state.foregone(&client, &update, &claimed)) {
+        let checked = match (named, prospect) {
             // The domain says so again, and records it.
-            (_, Some(Ok(()))) => return Ok(Ok(())),
-            (_, Some(Err(refusal))) => Err(refusal),
-            (Err(error), None) => Err(UpdateRefusal::Metadata { problem: error.to_string() }),
-            (Ok(()), None) => self.look(&state, &client, &update, &submission.meta).await?,
+            (_, Prospect::Foregone(Ok(()))) => return Ok(Ok(())),
+            (_, Prospect::Foregone(Err(refusal))) => Err(refusal),
+            (Err(error), Prospect::Open { .. }) => Err(UpdateRefusal::Metadata { problem: error.to_string() }),
+            (Ok(()), Prospect::Open { base, norm, task }) => {
+                // What it is held against is what it answers, whatever happens while it is looked at.
+                claimed.task = task;
+                self.look(base, norm, &client, &update, &submission.meta).await?
+            }
         };
         let command = SubmitUpdate { client: client.clone(), update: update.clone(), claimed, checked };
         let answer = match self.command(session, Command::SubmitUpdate(command)).await {
@@ -139,17 +145,23 @@ impl Federation {
         let found = told.or_else(|| self.inner.outboxes.training(&submission.client, model).map(Claimed::Task));
         Some(match found? {
             Claimed::Task(TaskId::Training { session, round, attempt }) => {
-                (session, ClaimedTask { round: Some(round), attempt: Some(attempt), model })
+                (session, ClaimedTask { round: Some(round), attempt: Some(attempt), task: None, model })
+            }
+            Claimed::Task(TaskId::Buffered { session, round, number }) => {
+                (session, ClaimedTask { round: Some(round), attempt: None, task: Some(number), model })
             }
             Claimed::Task(TaskId::Validation { .. }) => return None,
-            Claimed::Round(session, round) => (session, ClaimedTask { round: Some(round), attempt: None, model }),
+            Claimed::Round(session, round) => {
+                (session, ClaimedTask { round: Some(round), model, ..ClaimedTask::default() })
+            }
         })
     }
 
     /// Looks at an update that is in its place.
     async fn look(
         &self,
-        session: &Session,
+        base: Digest,
+        norm: bool,
         client: &ClientId,
         update: &UpdateId,
         meta: &str,
@@ -165,8 +177,7 @@ impl Federation {
         if upload.used_by.is_some() {
             return Ok(Err(UpdateRefusal::Reused));
         }
-        let norm = session.config.max_update_norm.is_some();
-        let unchecked = UncheckedUpdate { blob: upload.blob, base: session.model.blob, norm };
+        let unchecked = UncheckedUpdate { blob: upload.blob, base, norm };
         let (examples, metrics) = (training.examples, training.metrics);
         let (blob, size_bytes) = (upload.blob, upload.size_bytes);
         let looked = self.inner.folding.check(unchecked).await?;
@@ -233,13 +244,41 @@ impl Federation {
         model: &str,
     ) -> Result<Option<(SessionId, fedwit_domain::RoundNumber)>, FederationError> {
         let (Ok(session), Ok(model)) = (session.parse::<SessionId>(), model.parse()) else { return Ok(None) };
-        let state = match self.session_state(session).await {
-            Ok(state) => state,
-            Err(FederationError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let round = state.validations.iter().find(|(_, validation)| validation.model == model);
-        Ok(round.map(|(round, _)| (session, *round)))
+        let round = self.look_at_session(session, move |state| {
+            let of_model = state.validations.iter().find(|(_, validation)| validation.model == model);
+            of_model.map(|(round, _)| *round)
+        });
+        match round.await {
+            Ok(round) => Ok(round.map(|round| (session, round))),
+            Err(FederationError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What is to be known of an update before its file is looked at.
+enum Prospect {
+    /// There is no need to look.
+    Foregone(SubmissionAnswer),
+    /// It is to be looked at.
+    Open {
+        /// The file of the model that its client started from.
+        base: Digest,
+        /// Whether its norm is wanted.
+        norm: bool,
+        /// The task that it answers, in a buffered session.
+        task: Option<TaskNumber>,
+    },
+}
+
+impl Prospect {
+    fn of(session: &Session, client: &ClientId, update: &UpdateId, claimed: &ClaimedTask) -> Self {
+        if let Some(answer) = session.foregone(client, update, claimed) {
+            return Self::Foregone(answer);
+        }
+        let task = session.open_task(client);
+        let base = task.map_or(session.model.blob, |task| task.base.blob);
+        Self::Open { base, norm: session.config.max_update_norm.is_some(), task: task.map(|task| task.number) }
     }
 }
 
@@ -270,6 +309,7 @@ fn answer(events: &[Recorded], client: &ClientId, update: &UpdateId) -> Submissi
 /// A name for an update whose own is none, so that its refusal can be recorded. Another client, or the same one in another
 /// round, gets another.
 fn stand_in(session: SessionId, submission: &Submission, claimed: &ClaimedTask) -> Result<UpdateId, FederationError> {
-    let text = format!("{} {:?} {:?} {}", submission.client, claimed.round, claimed.attempt, submission.update);
+    let ClaimedTask { round, attempt, task, model: _ } = claimed;
+    let text = format!("{} {round:?} {attempt:?} {task:?} {}", submission.client, submission.update);
     Ok(format!("unnameable-{}", Uuid::new_v5(&session.as_uuid(), text.as_bytes())).parse()?)
 }

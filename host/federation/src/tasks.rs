@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fedwit_domain::{AttemptNumber, ClientId, ModelId, PredictionId, RoundNumber, SessionConfig, SessionId, TaskId};
+use fedwit_domain::{ClientId, ModelId, PredictionId, RoundNumber, SessionConfig, SessionId, TaskId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -32,8 +32,8 @@ pub enum TaskKind {
         session: SessionId,
         /// In this round.
         round: RoundNumber,
-        /// In this attempt at it.
-        attempt: AttemptNumber,
+        /// What the answer names, in whatever words.
+        task: TaskId,
         /// The model to start from.
         model: ModelId,
         /// How the session is run.
@@ -128,11 +128,7 @@ impl Outboxes {
         let boxes = self.boxes();
         let tasks = &boxes.get(client)?.tasks;
         let mut found = tasks.iter().filter_map(|outstanding| match &outstanding.task.kind {
-            TaskKind::Train { session, round, attempt, model: base, .. }
-                if model.is_none_or(|model| model == *base) =>
-            {
-                Some(TaskId::Training { session: *session, round: *round, attempt: *attempt })
-            }
+            TaskKind::Train { task, model: base, .. } => model.is_none_or(|model| model == *base).then_some(*task),
             _ => None,
         });
         let one = found.next()?;

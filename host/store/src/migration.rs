@@ -7,6 +7,7 @@
 mod m0001_records;
 mod m0001_telemetry;
 mod m0002_combiners;
+mod m0003_buffered;
 
 use std::path::Path;
 
@@ -24,7 +25,11 @@ pub(crate) struct TelemetryMigrator;
 #[async_trait::async_trait]
 impl MigratorTrait for RecordsMigrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_records::Migration), Box::new(m0002_combiners::Migration)]
+        vec![
+            Box::new(m0001_records::Migration),
+            Box::new(m0002_combiners::Migration),
+            Box::new(m0003_buffered::Migration),
+        ]
     }
 }
 

@@ -4,6 +4,7 @@
 //! written in the event's own transaction. What an event says is taken as it is: whether it may happen was decided before.
 
 mod attempts;
+mod buffered;
 mod rebuild;
 mod sessions;
 mod updates;
@@ -17,6 +18,7 @@ use crate::entities;
 use crate::records::{bounded, json};
 use crate::writer::Effects;
 
+use self::updates::Part;
 pub(crate) use rebuild::Rebuild;
 
 /// An event in its place.
@@ -46,18 +48,35 @@ pub(crate) async fn project(
         Event::AttemptOpened { round, attempt, base, asked, deadline, plugin } => {
             context.attempt_opened((*round, *attempt), *base, asked, *deadline, plugin, effects).await?;
         }
-        Event::UpdateAccepted { round, attempt, client, update, blob, size_bytes, examples, metrics } => {
-            let part = (*round, *attempt, client);
-            context.update_accepted(part, update, (*blob, *size_bytes), *examples, metrics).await?;
+        Event::ClientsAsked { round, attempt, base: _, asked } => {
+            context.clients_asked(*round, *attempt, asked).await?;
         }
-        Event::UpdateRefused { round, attempt, client, update, refusal } => {
-            context.update_refused((*round, *attempt, client), update, refusal).await?;
+        Event::UpdateAccepted {
+            round,
+            attempt,
+            task,
+            staleness,
+            client,
+            update,
+            blob,
+            size_bytes,
+            examples,
+            metrics,
+        } => {
+            let part = Part { round: *round, attempt: *attempt, client, task: *task };
+            let counts = (*staleness, *examples);
+            context.update_accepted(part, update, (*blob, *size_bytes), counts, metrics).await?;
         }
-        Event::UpdateExcluded { round, attempt, client, update, problem } => {
-            context.update_excluded((*round, *attempt, client), update, problem).await?;
+        Event::UpdateRefused { round, attempt, task, client, update, refusal } => {
+            let part = Part { round: *round, attempt: *attempt, client, task: *task };
+            context.update_refused(part, update, refusal).await?;
         }
-        Event::ClientGivenUp { round, attempt, client, gone_since: _ } => {
-            context.client_given_up((*round, *attempt, client)).await?;
+        Event::UpdateExcluded { round, attempt, task, client, update, problem } => {
+            let part = Part { round: *round, attempt: *attempt, client, task: *task };
+            context.update_excluded(part, update, problem).await?;
+        }
+        Event::ClientGivenUp { round, attempt, task, client, gone_since: _ } => {
+            context.client_given_up(Part { round: *round, attempt: *attempt, client, task: *task }).await?;
         }
         Event::AttemptClosed { round, attempt: _, updates: _ } => context.attempt_closed(*round).await?,
         Event::AttemptFailed { round, attempt, failure } => {

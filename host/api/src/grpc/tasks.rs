@@ -46,10 +46,11 @@ fn training_data(task: &Task, round: RoundId, model: &str, config: &SessionConfi
     let flag = |value: bool| if value { "True" } else { "False" };
     let required = config.clients_required.to_string();
     let requested = config.clients_requested.map_or_else(|| "-1".to_owned(), |requested| requested.to_string());
+    let buffer_size = config.buffered.as_ref().map_or_else(|| "-1".to_owned(), |buffered| buffered.size.to_string());
     let mut data: Map<String, Value> = [
         ("aggregator", config.aggregator.as_str()),
         ("aggregator_kwargs", "None"),
-        ("buffer_size", "-1"),
+        ("buffer_size", &buffer_size),
         ("clients_required", &required),
         ("delete_models_storage", flag(!config.keep_updates)),
         ("helper_type", config.model_format.helper()),
@@ -89,10 +90,10 @@ mod tests {
 
     fn training(config: SessionConfig) -> (proto::TaskRequest, Value) {
         let (session, round, attempt) = (SessionId::random(), RoundNumber(3), AttemptNumber(2));
-        let id = TaskId::Training { session, round, attempt }.to_string();
+        let task = TaskId::Training { session, round, attempt };
         let (model, config) = (ModelId::random(), Arc::new(config));
-        let kind = TaskKind::Train { session, round, attempt, model, config, round_timeout_s: 7 };
-        let request = shown(&Task { id, kind });
+        let kind = TaskKind::Train { session, round, task, model, config, round_timeout_s: 7 };
+        let request = shown(&Task { id: task.to_string(), kind });
         let data = serde_json::from_str(&request.data).unwrap();
         (request, data)
     }

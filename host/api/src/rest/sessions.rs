@@ -93,7 +93,7 @@ pub(super) fn config_shape(row: &SessionRow) -> Value {
         "aggregator": config.aggregator,
         "aggregator_kwargs": config.aggregator_config,
         "round_timeout": config.round_timeout_s,
-        "buffer_size": -1,
+        "buffer_size": config.buffered.as_ref().map_or(-1, |buffered| i64::from(buffered.size)),
         "rounds": row.rounds_until,
         "delete_models_storage": !config.keep_updates,
         "clients_required": config.clients_required,

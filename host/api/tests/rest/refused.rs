@@ -20,7 +20,7 @@ async fn a_session_that_cannot_work_is_refused_at_once() {
         (json!({"clients_required": 0}), "SESSION_CONFIG_INVALID", "clients_required"),
         (json!({"round_timeout": 0}), "SESSION_CONFIG_INVALID", "round_timeout"),
         (json!({"server_functions": "class ServerFunctions: ..."}), "INVALID", "plugin"),
-        (json!({"buffer_size": 3}), "INVALID", "buffer_size"),
+        (json!({"buffer_size": 0}), "INVALID", "buffer_size"),
         (json!({"aggregator": "splitlearningagg"}), "INVALID", "split learning"),
     ] {
         let body = json!({"name": null, "seed_model_id": seed, "session_config": config});

@@ -1,18 +1,20 @@
 //! Opening, closing and ending attempts.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::session::count;
 use crate::{
-    Answer, Attempt, AttemptFailure, AttemptNumber, ClientId, Commit, Event, Phase, PluginVersion, Refusal,
-    RoundNumber, Session, Status, Timestamp,
+    Answer, Attempt, AttemptFailure, AttemptNumber, Buffer, ClientId, Commit, CountedUpdate, Event, Phase,
+    PluginVersion, Refusal, RoundNumber, Session, Status, Timestamp, UpdateId,
 };
 
 impl Session {
     /// Whether the next attempt may be opened: nothing else is under way, and nothing decides yet that it is needless.
     #[must_use]
     pub fn wants_attempt(&self) -> bool {
-        let waits_for_target = self.config.target.is_some() && !self.validations.is_empty();
+        let waits_for_target = self.buffer.is_none() && self.config.target.is_some() && !self.validations.is_empty();
         let between = matches!(self.phase, Phase::Idle | Phase::Awaiting { .. });
         let more = self.run.as_ref().is_some_and(|run| self.completed < run.until);
         self.status == Status::Running && between && more && !waits_for_target
@@ -21,11 +23,11 @@ impl Session {
     pub(super) fn open_attempt(&self, online: Vec<ClientId>, plugin: PluginVersion, now: Timestamp) -> Vec<Event> {
         let Some(run) = self.run.as_ref().filter(|_| self.wants_attempt()) else { return Vec::new() };
         let (round, attempt) = (self.next_round(), self.next_attempt());
-        let timeout = run
-            .round_timeout_s
-            .map_or(self.config.round_timeout(), |seconds| std::time::Duration::from_secs(seconds.into()));
+        let timeout = self.round_timeout();
         let may = |client: &ClientId| run.clients.is_empty() || run.clients.contains(client);
         let mut asked: Vec<ClientId> = online.into_iter().filter(may).collect();
+        // Who trains for a buffered session is there, even if nothing is heard of it until it has an update.
+        asked.extend(self.buffer.iter().flat_map(Buffer::awaited).map(|(client, _)| client.clone()));
         asked.sort_unstable();
         asked.dedup();
         let (online, until) = (count(asked.len()), now.plus(timeout));
@@ -36,9 +38,13 @@ impl Session {
             };
         }
         if let Some(requested) = self.config.clients_requested.filter(|requested| *requested < online) {
-            asked.sort_by_cached_key(|client| self.lot(round, attempt, client));
+            let draw = format!("{round} {attempt}");
+            asked.sort_by_cached_key(|client| self.lot(&draw, client));
             asked.truncate(requested as usize);
             asked.sort_unstable();
+        }
+        if self.buffer.is_some() {
+            asked.clear();
         }
         vec![Event::AttemptOpened { round, attempt, base: self.model.id, asked, deadline: until, plugin }]
     }
@@ -61,9 +67,15 @@ impl Session {
     }
 
     /// A number that is as good as drawn, and the same whenever it is drawn again.
-    fn lot(&self, round: RoundNumber, attempt: AttemptNumber, client: &ClientId) -> Uuid {
-        let text = format!("{} {round} {attempt} {client}", self.config.seed);
+    pub(super) fn lot(&self, draw: &str, client: &ClientId) -> Uuid {
+        let text = format!("{} {draw} {client}", self.config.seed);
         Uuid::new_v5(&self.id.as_uuid(), text.as_bytes())
+    }
+
+    /// How long a round waits.
+    pub(super) fn round_timeout(&self) -> Duration {
+        let of_run = self.run.as_ref().and_then(|run| run.round_timeout_s);
+        of_run.map_or(self.config.round_timeout(), |seconds| Duration::from_secs(seconds.into()))
     }
 
     pub(super) fn close_attempt(&self, open: &Attempt, now: Timestamp) -> Option<Event> {
@@ -71,7 +83,11 @@ impl Session {
         if let Some(failed) = self.too_many_exclusions(open) {
             return Some(failed);
         }
-        if open.pending > 0 && now < open.deadline {
+        let waits = match &self.config.buffered {
+            Some(buffering) => open.counted < buffering.size,
+            None => open.pending > 0,
+        };
+        if waits && now < open.deadline {
             return None;
         }
         Some(if open.counted >= self.config.clients_required {
@@ -112,7 +128,11 @@ impl Session {
             && matches!(open.asked.get(client), Some(Answer::Pending))
         {
             let (round, attempt, client) = (open.round, open.number, client.clone());
-            events.push(Event::ClientGivenUp { round, attempt, client, gone_since });
+            events.push(Event::ClientGivenUp { round, attempt, task: None, client, gone_since });
+        }
+        if let Some(task) = self.open_task(client).filter(|task| !task.given_up) {
+            let (round, attempt, task, client) = (self.next_round(), self.next_attempt(), task.number, client.clone());
+            events.push(Event::ClientGivenUp { round, attempt, task: Some(task), client, gone_since });
         }
         events.extend(self.awaited_validations(client));
         events
@@ -120,18 +140,18 @@ impl Session {
 
     pub(super) fn exclude(
         &self,
-        round: RoundNumber,
-        attempt: AttemptNumber,
+        (round, attempt): (RoundNumber, AttemptNumber),
         client: ClientId,
+        update: &UpdateId,
         problem: String,
     ) -> Result<Vec<Event>, Refusal> {
-        let open = self.under_way(round, attempt)?;
-        Ok(match open.asked.get(&client) {
-            Some(Answer::Accepted(accepted)) => {
-                vec![Event::UpdateExcluded { round, attempt, update: accepted.update.clone(), client, problem }]
-            }
-            _ => Vec::new(),
-        })
+        self.under_way(round, attempt)?;
+        let counts = |counted: &CountedUpdate<'_>| (counted.client, &counted.accepted.update) == (&client, update);
+        if !self.counted_updates().any(|counted| counts(&counted)) {
+            return Ok(Vec::new());
+        }
+        let (task, update) = (self.contributed(round, &client, update), update.clone());
+        Ok(vec![Event::UpdateExcluded { round, attempt, task, update, client, problem }])
     }
 
     pub(super) fn fail_attempt(
@@ -153,7 +173,8 @@ impl Session {
         if !matches!(self.phase, Phase::Aggregating(_)) {
             return Err(Refusal::Stale { round, attempt });
         }
-        let examples = open.accepted().fold(0_u64, |sum, (_, accepted)| sum.saturating_add(accepted.examples));
+        let examples = self.counted_updates().map(|counted| counted.accepted.examples);
+        let examples = examples.fold(0_u64, u64::saturating_add);
         let (updates, parent) = (open.counted, self.model.id);
         let committed = Event::RoundCommitted { round, attempt, model, parent, state, metrics, updates, examples };
         let mut events = vec![committed];

@@ -7,18 +7,21 @@ use crate::{
 
 /// A client's refusals that are recorded in one attempt. A client that goes on is still told why, but leaves no trace
 /// any more: the log belongs to the operator, and not to who fills it.
-const RECORDED_OF_A_CLIENT: u32 = 8;
+pub(super) const RECORDED_OF_A_CLIENT: u32 = 8;
 /// Refusals that are recorded in one attempt, of all clients, besides the first ones of each that was asked.
 const RECORDED_OF_ALL: u32 = 256;
 
 impl Session {
     pub(super) fn submit(&self, submission: SubmitUpdate) -> Result<Vec<Event>, Refusal> {
-        let SubmitUpdate { client, update, claimed, checked } = submission;
-        match self.known(&client, &update) {
+        match self.known(&submission.client, &submission.update) {
             Some(Ok(())) => return Ok(Vec::new()),
             Some(Err(refusal)) => return Err(Refusal::Update(refusal)),
             None => {}
         }
+        if let Some(buffer) = &self.buffer {
+            return self.submit_buffered(buffer, submission);
+        }
+        let SubmitUpdate { client, update, claimed, checked } = submission;
         let Some(open) = self.attempt() else {
             let round = claimed.round.unwrap_or(self.completed);
             return self.refuse(round, self.next_attempt(), client, update, UpdateRefusal::Late { round });
@@ -26,7 +29,18 @@ impl Session {
         let (round, attempt) = (open.round, open.number);
         match self.judge(open, &client, &claimed, checked) {
             Verdict::Counts(CheckedUpdate { blob, size_bytes, examples, metrics, norm: _ }) => {
-                Ok(vec![Event::UpdateAccepted { round, attempt, client, update, blob, size_bytes, examples, metrics }])
+                Ok(vec![Event::UpdateAccepted {
+                    round,
+                    attempt,
+                    task: None,
+                    staleness: 0,
+                    client,
+                    update,
+                    blob,
+                    size_bytes,
+                    examples,
+                    metrics,
+                }])
             }
             Verdict::Refused(refusal) => self.refuse(round, attempt, client, update, refusal),
         }
@@ -41,6 +55,9 @@ impl Session {
         if let Some(known) = self.known(client, update) {
             return Some(known);
         }
+        if self.buffer.is_some() {
+            return self.misplaced(client, claimed).map(Err);
+        }
         let Some(open) = self.attempt() else {
             return Some(Err(UpdateRefusal::Late { round: claimed.round.unwrap_or(self.completed) }));
         };
@@ -50,6 +67,9 @@ impl Session {
     /// What the client was told of this update before, in the open attempt or in the one before it: the answer may
     /// have been lost on its way.
     fn known(&self, client: &ClientId, update: &UpdateId) -> Option<SubmissionAnswer> {
+        if let Some(buffer) = &self.buffer {
+            return buffer.known(client, update);
+        }
         let answers = [self.attempt(), self.previous.as_ref()].into_iter().flatten();
         answers.filter_map(|attempt| attempt.asked.get(client)).find_map(|answer| match answer {
             Answer::Accepted(accepted) if accepted.update == *update => Some(Ok(())),
@@ -91,7 +111,10 @@ impl Session {
     /// An update counts for the attempt that it was made for, and for no other. What a client does not say is taken to be
     /// right: some say less than others.
     fn check_claim(&self, open: &Attempt, claimed: &ClaimedTask) -> Result<(), UpdateRefusal> {
-        let ClaimedTask { round, attempt, model } = claimed;
+        let ClaimedTask { round, attempt, task, model } = claimed;
+        if let Some(task) = task {
+            return Err(UpdateRefusal::NoTask { claimed: format!("task {task}") });
+        }
         let round = round.unwrap_or(open.round);
         let attempt = attempt.unwrap_or(if round == open.round { open.number } else { AttemptNumber(1) });
         if (round, attempt) < (open.round, open.number) {
@@ -108,7 +131,7 @@ impl Session {
         }
     }
 
-    fn check_limits(&self, checked: CheckedUpdate) -> Result<CheckedUpdate, UpdateRefusal> {
+    pub(super) fn check_limits(&self, checked: CheckedUpdate) -> Result<CheckedUpdate, UpdateRefusal> {
         let examples = checked.examples;
         if examples == 0 {
             return Err(UpdateRefusal::Examples { problem: "it rests on no examples".to_owned() });
@@ -123,7 +146,7 @@ impl Session {
         }
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &self,
         round: RoundNumber,
         attempt: AttemptNumber,
@@ -131,7 +154,9 @@ impl Session {
         update: UpdateId,
         refusal: UpdateRefusal,
     ) -> Result<Vec<Event>, Refusal> {
+        let bad_answers = self.bad_answers(&client, &refusal);
         let (of_client, of_all) = match self.attempt() {
+            _ if bad_answers.is_some() => (bad_answers, 0),
             None => (None, self.late_refusals),
             Some(open) => {
                 let of_client = match open.asked.get(&client) {
@@ -145,7 +170,9 @@ impl Session {
         if of_all >= RECORDED_OF_ALL && of_client.is_none_or(|times| times >= RECORDED_OF_A_CLIENT) {
             return Err(Refusal::Update(refusal));
         }
-        Ok(vec![Event::UpdateRefused { round, attempt, client, update, refusal }])
+        let answered = self.open_task(&client).filter(|_| bad_answers.is_some());
+        let task = answered.map(|task| task.number);
+        Ok(vec![Event::UpdateRefused { round, attempt, task, client, update, refusal }])
     }
 }
 

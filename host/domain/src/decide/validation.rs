@@ -9,17 +9,14 @@ use crate::{
 };
 
 impl Session {
-    /// Who was asked to train is asked to measure, but for those that are gone.
+    /// Who was asked to train is asked to measure, but for those that are gone. In a buffered session those are asked
+    /// that the model is made of, and only now and then.
     pub(super) fn open_validation(&self, open: &Attempt, model: ModelId, now: Timestamp) -> Option<Event> {
-        let asked = open.asked.iter().filter_map(|(client, answer)| {
-            let trained = match answer {
-                Answer::GivenUp => return None,
-                Answer::Accepted(accepted) => Some(accepted.examples),
-                Answer::Pending | Answer::Refused { .. } | Answer::Excluded { .. } => None,
-            };
-            Some(AskedToValidate { client: client.clone(), trained })
-        });
-        let asked: Vec<AskedToValidate> = asked.collect();
+        let asked = match &self.config.buffered {
+            Some(buffering) if self.is_measured(buffering, open.round) => self.contributors(open.round),
+            Some(_) => Vec::new(),
+            None => asked_to_train(open),
+        };
         let until = now.plus(self.config.validation_timeout());
         let wanted = self.config.validate && !asked.is_empty();
         wanted.then_some(Event::ValidationOpened { round: open.round, model, asked, until })
@@ -73,4 +70,16 @@ impl Session {
         let Some(value) = means.get(&by.metric) else { return false };
         self.best.is_none_or(|best| by.direction.prefers(*value, best.value))
     }
+}
+
+fn asked_to_train(open: &Attempt) -> Vec<AskedToValidate> {
+    let asked = open.asked.iter().filter_map(|(client, answer)| {
+        let trained = match answer {
+            Answer::GivenUp => return None,
+            Answer::Accepted(accepted) => Some(accepted.examples),
+            Answer::Pending | Answer::Refused { .. } | Answer::Excluded { .. } => None,
+        };
+        Some(AskedToValidate { client: client.clone(), trained })
+    });
+    asked.collect()
 }

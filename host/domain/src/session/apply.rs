@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::count;
 use crate::{
-    Accepted, Answer, AskedToValidate, Attempt, AttemptNumber, Best, ClientId, Event, Metrics, Phase, Recorded,
+    Accepted, Answer, AskedToValidate, Attempt, AttemptNumber, Best, Buffer, ClientId, Event, Metrics, Phase, Recorded,
     RoundNumber, Run, Session, SessionId, Status, Timestamp, UpdateId, UpdateRefusal, Validation, ValidationAnswer,
 };
 
@@ -24,6 +24,7 @@ impl Session {
             completed: RoundNumber(0),
             run: None,
             phase: Phase::Idle,
+            buffer: config.buffered.as_ref().map(|_| Buffer::default()),
             previous: None,
             late_refusals: 0,
             earlier_attempts: 0,
@@ -60,6 +61,8 @@ impl Session {
                 let asked: BTreeMap<_, _> = asked.iter().map(|client| (client.clone(), Answer::Pending)).collect();
                 self.late_refusals = 0;
                 self.recovering_until = None;
+                // Those that came before it was opened, or that were in the attempt before it.
+                let counted = self.buffer.as_ref().map_or(0, |buffer| buffer.counted(*round));
                 self.phase = Phase::Collecting(Attempt {
                     round: *round,
                     number: *attempt,
@@ -68,21 +71,26 @@ impl Session {
                     deadline: *deadline,
                     pending: count(asked.len()),
                     asked,
-                    counted: 0,
+                    counted,
                     exclusions: 0,
                     refusals: 0,
                 });
             }
-            Event::UpdateAccepted { round, attempt, client, update, blob, examples, metrics, .. } => {
-                if let Some(open) = self.attempt_mut(*round, *attempt) {
-                    let (update, blob, examples) = (update.clone(), *blob, *examples);
-                    open.answer(
-                        client,
-                        Answer::Accepted(Accepted { update, blob, examples, metrics: metrics.clone() }),
-                    );
+            Event::ClientsAsked { round, asked, .. } => {
+                let base = self.model;
+                if let Some(buffer) = &mut self.buffer {
+                    buffer.ask(asked, *round, base, *at);
                 }
             }
-            Event::UpdateRefused { round, attempt, client, update, refusal } => {
+            Event::UpdateAccepted { round, attempt, client, update, blob, examples, metrics, staleness, .. } => {
+                let (update, blob, examples) = (update.clone(), *blob, *examples);
+                let accepted = Accepted { update, blob, examples, metrics: metrics.clone() };
+                self.accept((*round, *attempt), client, *staleness, accepted);
+            }
+            Event::UpdateRefused { round, attempt, client, update, refusal, task } => {
+                if let (Some(buffer), Some(_)) = (&mut self.buffer, task) {
+                    buffer.refuse(client, *round, update, refusal);
+                }
                 if let Some(open) = self.attempt_mut(*round, *attempt) {
                     open.refusals = open.refusals.saturating_add(1);
                     open.refused(client, update, refusal);
@@ -90,13 +98,18 @@ impl Session {
                     self.late_refusals = self.late_refusals.saturating_add(1);
                 }
             }
-            Event::UpdateExcluded { round, attempt, client, update, problem } => {
+            Event::UpdateExcluded { round, attempt, client, update, problem, task: _ } => {
+                let buffered = self.buffer.as_mut().is_some_and(|buffer| buffer.exclude(*round, client, update));
                 if let Some(open) = self.attempt_mut(*round, *attempt) {
                     open.exclusions = open.exclusions.saturating_add(1);
+                    open.counted = open.counted.saturating_sub(u32::from(buffered));
                     open.answer(client, Answer::Excluded { update: update.clone(), problem: problem.clone() });
                 }
             }
             Event::ClientGivenUp { round, attempt, client, .. } => {
+                if let Some(buffer) = &mut self.buffer {
+                    buffer.give_up(client);
+                }
                 if let Some(open) = self.attempt_mut(*round, *attempt) {
                     open.answer(client, Answer::GivenUp);
                 }
@@ -117,6 +130,9 @@ impl Session {
                 self.completed = *round;
                 self.model = *model;
                 self.state.clone_from(state);
+                if let (Some(buffer), Some(buffering)) = (&mut self.buffer, &self.config.buffered) {
+                    buffer.committed(*round, buffering.max_staleness);
+                }
             }
             Event::ValidationOpened { round, model, asked, until } => {
                 let pending = count(asked.len());
@@ -149,6 +165,23 @@ impl Session {
         }
         self.sequence = *sequence;
         self.last_event_at = *at;
+    }
+
+    fn accept(
+        &mut self,
+        (round, attempt): (RoundNumber, AttemptNumber),
+        client: &ClientId,
+        staleness: u32,
+        accepted: Accepted,
+    ) {
+        let buffered = self.buffer.is_some();
+        if let Some(buffer) = &mut self.buffer {
+            buffer.accept(client, round, staleness, accepted.clone());
+        }
+        if let Some(open) = self.attempt_mut(round, attempt) {
+            open.counted = open.counted.saturating_add(u32::from(buffered));
+            open.answer(client, Answer::Accepted(accepted));
+        }
     }
 
     fn close_validation(&mut self, round: RoundNumber, means: &Metrics, best: bool) {
@@ -191,6 +224,9 @@ impl Session {
         self.leave_attempt();
         self.validations.clear();
         self.failures.clear();
+        if let Some(buffer) = &mut self.buffer {
+            buffer.end();
+        }
     }
 
     /// Nothing happened between the last event and now because the server was away. What was left of each wait is left

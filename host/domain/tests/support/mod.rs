@@ -5,7 +5,7 @@ use std::time::Duration;
 use fedwit_domain::{
     AttemptFailure, AttemptNumber, CheckedUpdate, ClaimedTask, ClientId, Command, Commit, Digest, Event, Metrics,
     ModelId, NewSession, Phase, PluginVersion, Recorded, Refusal, RoundNumber, Session, SessionConfig, SessionId,
-    Start, StoredModel, SubmitUpdate, Timestamp, UpdateId, UpdateRefusal,
+    Start, StoredModel, SubmitUpdate, TaskNumber, Timestamp, UpdateId, UpdateRefusal,
 };
 use proptest::prelude::*;
 
@@ -21,6 +21,8 @@ pub(crate) enum Act {
     Resume,
     Stop,
     Open(Vec<u8>),
+    /// Asks clients of a buffered session; nothing, in another.
+    Ask(Vec<u8>),
     CannotOpen,
     Submit(Submission),
     /// Repeats the last submission, word for word.
@@ -42,6 +44,8 @@ pub(crate) struct Submission {
     /// What it claims, relative to what is open.
     pub(crate) round: Option<i32>,
     pub(crate) attempt: Option<i32>,
+    /// In a buffered session, relative to what its client was asked last.
+    pub(crate) task: Option<i32>,
     pub(crate) examples: u64,
     pub(crate) bad: bool,
 }
@@ -51,7 +55,7 @@ pub(crate) fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let clients = proptest::collection::vec(0_u8..5, 0..7);
+    let clients = || proptest::collection::vec(0_u8..5, 0..7);
     prop_oneof![
         3 => (0_u32..40).prop_map(Act::Wait),
         2 => Just(Act::Crash),
@@ -59,7 +63,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Pause),
         2 => Just(Act::Resume),
         1 => Just(Act::Stop).prop_filter("rarely", |_| true),
-        6 => clients.prop_map(Act::Open),
+        6 => clients().prop_map(Act::Open),
+        6 => clients().prop_map(Act::Ask),
         1 => Just(Act::CannotOpen),
         16 => submission().prop_map(Act::Submit),
         4 => Just(Act::Repeat),
@@ -75,8 +80,16 @@ fn act() -> impl Strategy<Value = Act> {
 
 fn submission() -> impl Strategy<Value = Submission> {
     let near = || prop_oneof![4 => Just(Some(0)), 1 => Just(None), 1 => (-2..3).prop_map(Some)];
-    (0_u8..5, 0_u8..12, near(), near(), 0_u64..50, proptest::bool::weighted(0.1)).prop_map(
-        |(client, update, round, attempt, examples, bad)| Submission { client, update, round, attempt, examples, bad },
+    (0_u8..5, 0_u8..12, near(), near(), near(), 0_u64..50, proptest::bool::weighted(0.1)).prop_map(
+        |(client, update, round, attempt, task, examples, bad)| Submission {
+            client,
+            update,
+            round,
+            attempt,
+            task,
+            examples,
+            bad,
+        },
     )
 }
 
@@ -160,6 +173,10 @@ impl World {
                 let online = clients.iter().map(|number| client(*number)).collect();
                 drop(self.command(Command::OpenAttempt { online, plugin: plugin() }));
             }
+            Act::Ask(clients) => {
+                let online = clients.iter().map(|number| client(*number)).collect();
+                drop(self.command(Command::Ask { online }));
+            }
             Act::CannotOpen => {
                 let failure = AttemptFailure::Aggregator { problem: "gone".to_owned() };
                 drop(self.command(Command::CannotOpen { failure }));
@@ -173,7 +190,9 @@ impl World {
             Act::Exclude(number) => {
                 let (round, attempt) = self.place();
                 let problem = "trap".to_owned();
-                drop(self.command(Command::Exclude { round, attempt, client: client(*number), problem }));
+                let counted = self.session.counted_updates().find(|counted| *counted.client == client(*number));
+                let update = counted.map_or(update(*number), |counted| counted.accepted.update.clone());
+                drop(self.command(Command::Exclude { round, attempt, client: client(*number), update, problem }));
             }
             Act::FailAttempt => {
                 let (round, attempt) = self.place();
@@ -221,10 +240,22 @@ impl World {
         let submit = SubmitUpdate {
             client: client(submission.client),
             update: update(submission.update),
-            claimed: ClaimedTask {
-                round: near(round.0, submission.round).map(RoundNumber),
-                attempt: near(attempt.0, submission.attempt).map(AttemptNumber),
-                model: None,
+            claimed: match &self.session.buffer {
+                None => ClaimedTask {
+                    round: near(round.0, submission.round).map(RoundNumber),
+                    attempt: near(attempt.0, submission.attempt).map(AttemptNumber),
+                    ..ClaimedTask::default()
+                },
+                Some(buffer) => {
+                    let open = self.session.open_task(&client(submission.client));
+                    let task = open.map_or(buffer.last_task, |task| task.number);
+                    let round = open.map_or(round, |task| task.round);
+                    ClaimedTask {
+                        round: near(round.0, submission.round).map(RoundNumber),
+                        task: near(task.0, submission.task).map(TaskNumber),
+                        ..ClaimedTask::default()
+                    }
+                }
             },
             checked,
         };
@@ -262,6 +293,10 @@ impl World {
     }
 
     fn still_known(&self, submit: &SubmitUpdate) -> bool {
+        if let Some(buffer) = &self.session.buffer {
+            let last = buffer.clients.get(&submit.client).and_then(|asked| asked.last.as_ref());
+            return last.is_some_and(|last| last.update == submit.update && last.refusal.is_none());
+        }
         [self.session.attempt(), self.session.previous.as_ref()].into_iter().flatten().any(|attempt| {
             let known = attempt.asked.get(&submit.client);
             matches!(known, Some(fedwit_domain::Answer::Accepted(accepted)) if accepted.update == submit.update)

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use fedwit_domain::ports::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, Folding};
 use fedwit_domain::{
-    Attempt, AttemptFailure, AttemptNumber, ClientId, Command, Commit, Phase, RoundNumber, Session, StoredModel,
+    Attempt, AttemptFailure, AttemptNumber, ClientId, Command, Commit, CountedUpdate, Phase, RoundNumber, Session,
+    StoredModel, UpdateId,
 };
 use tokio::sync::mpsc;
 
@@ -34,8 +35,8 @@ struct Running {
     round: RoundNumber,
     attempt: AttemptNumber,
     jobs: mpsc::UnboundedSender<Job>,
-    sent: BTreeSet<ClientId>,
-    folded: BTreeSet<ClientId>,
+    sent: BTreeSet<UpdateId>,
+    folded: BTreeSet<UpdateId>,
     finishing: bool,
 }
 
@@ -51,9 +52,9 @@ pub(super) struct Report {
 }
 
 enum What {
-    Added(ClientId),
-    Rejected(ClientId, String),
-    BrokenOn(ClientId, String),
+    Added(UpdateId),
+    Rejected(ClientId, UpdateId, String),
+    BrokenOn(ClientId, UpdateId, String),
     Failed(String),
     Finished(Box<FoldOutcome>),
 }
@@ -80,22 +81,22 @@ impl Folder {
             self.begin(session, attempt);
         }
         let Some(fold) = &mut self.fold else { return };
-        for (client, accepted) in attempt.accepted() {
-            if fold.sent.insert(client.clone()) {
+        for CountedUpdate { client, accepted, base, staleness } in session.counted_updates() {
+            if fold.sent.insert(accepted.update.clone()) {
                 let update = FoldedUpdate {
                     client: client.clone(),
                     combiner: combiners.responsible(client).clone(),
                     update: accepted.update.clone(),
                     blob: accepted.blob,
-                    base: session.model.blob,
-                    staleness: 0,
+                    base,
+                    staleness,
                     examples: accepted.examples,
                     metrics: accepted.metrics.clone(),
                 };
                 fold.send(Job::Add(Box::new(update)));
             }
         }
-        let all_in = attempt.accepted().all(|(client, _)| fold.folded.contains(client));
+        let all_in = session.counted_updates().all(|counted| fold.folded.contains(&counted.accepted.update));
         if matches!(session.phase, Phase::Aggregating(_)) && all_in && !fold.finishing {
             fold.finishing = true;
             fold.send(Job::Finish);
@@ -135,17 +136,17 @@ impl Folder {
         let fold = self.fold.as_mut().filter(|fold| fold.number == report.fold)?;
         let (round, attempt) = (fold.round, fold.attempt);
         match report.what {
-            What::Added(client) => {
-                fold.folded.insert(client);
+            What::Added(update) => {
+                fold.folded.insert(update);
                 None
             }
-            What::Rejected(client, problem) => {
-                fold.folded.insert(client.clone());
-                Some(Command::Exclude { round, attempt, client, problem })
+            What::Rejected(client, update, problem) => {
+                fold.folded.insert(update.clone());
+                Some(Command::Exclude { round, attempt, client, update, problem })
             }
-            What::BrokenOn(client, problem) => {
+            What::BrokenOn(client, update, problem) => {
                 self.fold = None;
-                Some(Command::Exclude { round, attempt, client, problem })
+                Some(Command::Exclude { round, attempt, client, update, problem })
             }
             What::Failed(problem) => {
                 self.fold = None;
@@ -216,13 +217,14 @@ impl Worker {
     /// Adds updates, and reports those that are in the fold. What ended it, if it is over: an update, rather than what
     /// followed from that.
     async fn add_all(&self, fold: &mut dyn Fold, updates: Vec<FoldedUpdate>) -> Option<What> {
-        let clients: Vec<ClientId> = updates.iter().map(|update| update.client.clone()).collect();
+        let names = updates.iter().map(|update| (update.client.clone(), update.update.clone()));
+        let names: Vec<(ClientId, UpdateId)> = names.collect();
         let (mut broken, mut failed) = (None, None);
-        for (client, result) in clients.into_iter().zip(fold.add_all(updates).await) {
+        for ((client, update), result) in names.into_iter().zip(fold.add_all(updates).await) {
             match result {
-                Ok(()) => self.report(What::Added(client)).await,
-                Err(FoldError::Rejected(problem)) => self.report(What::Rejected(client, problem)).await,
-                Err(FoldError::Broken(problem)) => broken = broken.or(Some(What::BrokenOn(client, problem))),
+                Ok(()) => self.report(What::Added(update)).await,
+                Err(FoldError::Rejected(problem)) => self.report(What::Rejected(client, update, problem)).await,
+                Err(FoldError::Broken(problem)) => broken = broken.or(Some(What::BrokenOn(client, update, problem))),
                 Err(error @ (FoldError::Failed(_) | FoldError::Ended)) => {
                     failed = failed.or_else(|| Some(What::Failed(error.to_string())));
                 }

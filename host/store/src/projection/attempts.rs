@@ -14,7 +14,7 @@ use crate::records::{bounded, json, text};
 use crate::writer::Effects;
 
 /// Rows that are inserted at once: their values stay far below the number that SQLite takes.
-const CHUNK: usize = 500;
+pub(super) const CHUNK: usize = 500;
 
 impl Context<'_> {
     pub(super) async fn clients_awaited(
@@ -52,8 +52,11 @@ impl Context<'_> {
         plugin: &PluginVersion,
         effects: &mut Effects,
     ) -> Result<(), StoreError> {
-        // A session that is started again may open what was open when it ended.
-        self.forget_participations(round, attempt, effects).await?;
+        let buffered = self.config().await?.buffered.is_some();
+        if !buffered {
+            // A session that is started again may open what was open when it ended.
+            self.forget_participations(round, attempt, effects).await?;
+        }
         let collecting = rounds::ActiveModel {
             status: Set("collecting".to_owned()),
             base: Set(base.to_string()),
@@ -65,20 +68,35 @@ impl Context<'_> {
             ..self.fresh(attempt)
         };
         self.begin_round(round, collecting).await?;
-        let part = |client: &ClientId| participations::ActiveModel {
-            session: Set(self.id()),
-            round: Set(round.0.into()),
-            attempt: Set(attempt.0.into()),
-            client: Set(client.to_string()),
-            status: Set("asked".to_owned()),
-            metrics: Set("{}".to_owned()),
-            asked_at: Set(self.now()),
-            ..Default::default()
-        };
+        if buffered {
+            self.take_over(round, attempt).await?;
+        }
+        let part = |client: &ClientId| self.asked(round, attempt, client);
         for asked in asked.chunks(CHUNK) {
             participations::Entity::insert_many(asked.iter().map(part)).exec_without_returning(self.on).await?;
         }
         self.changed(sessions::ActiveModel { reason: Set(None), ..Default::default() }).await
+    }
+
+    /// A client's part in an attempt, of which nothing has come yet.
+    pub(super) fn asked(
+        &self,
+        round: RoundNumber,
+        attempt: AttemptNumber,
+        client: &ClientId,
+    ) -> participations::ActiveModel {
+        participations::ActiveModel {
+            session: Set(self.id()),
+            round: Set(round.0.into()),
+            attempt: Set(attempt.0.into()),
+            client: Set(client.to_string()),
+            task: Set(0),
+            status: Set("asked".to_owned()),
+            staleness: Set(0),
+            metrics: Set("{}".to_owned()),
+            asked_at: Set(self.now()),
+            ..Default::default()
+        }
     }
 
     pub(super) async fn attempt_closed(&self, round: RoundNumber) -> Result<(), StoreError> {
@@ -124,6 +142,10 @@ impl Context<'_> {
                 };
                 self.begin_round(round, change).await?;
             }
+        }
+        if self.config().await?.buffered.is_some() {
+            // The next attempt is made of the same updates.
+            return Ok(());
         }
         self.release_updates(Some((round, Some(attempt))), effects).await
     }

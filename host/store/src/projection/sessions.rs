@@ -144,6 +144,7 @@ impl Context<'_> {
                 Condition::all().add(runs::Column::Number.eq(run.number)).add(runs::Column::CompletedAt.is_null());
             runs::Entity::update_many().set(change).filter(last).exec(self.on).await?;
         }
+        self.drop_tasks(session.rounds_completed).await?;
         self.release_updates(None, effects).await
     }
 

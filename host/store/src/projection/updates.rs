@@ -1,6 +1,6 @@
 //! Model updates: who took part, and what did not count.
 
-use fedwit_domain::{AttemptNumber, ClientId, Digest, Metrics, RoundNumber, UpdateId, UpdateRefusal};
+use fedwit_domain::{AttemptNumber, ClientId, Digest, Metrics, RoundNumber, TaskNumber, UpdateId, UpdateRefusal};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
@@ -11,7 +11,14 @@ use crate::records::{bounded, text};
 use crate::writer::Effects;
 
 /// A client's part in an attempt.
-type Part<'a> = (RoundNumber, AttemptNumber, &'a ClientId);
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) round: RoundNumber,
+    pub(super) attempt: AttemptNumber,
+    pub(super) client: &'a ClientId,
+    /// The task by which a buffered session tells it from the client's others.
+    pub(super) task: Option<TaskNumber>,
+}
 
 impl Context<'_> {
     pub(super) async fn update_accepted(
@@ -19,10 +26,14 @@ impl Context<'_> {
         part: Part<'_>,
         update: &UpdateId,
         (blob, size_bytes): (Digest, u64),
-        examples: u64,
+        (staleness, examples): (u32, u64),
         metrics: &Metrics,
     ) -> Result<(), StoreError> {
         let change = participations::ActiveModel {
+            // A task of a buffered session may have been given in an earlier one.
+            round: Set(part.round.0.into()),
+            attempt: Set(part.attempt.0.into()),
+            staleness: Set(staleness.into()),
             status: Set("accepted".to_owned()),
             update_id: Set(Some(update.to_string())),
             blob: Set(Some(blob.to_string())),
@@ -33,7 +44,7 @@ impl Context<'_> {
             ..Default::default()
         };
         participations::Entity::update_many().set(change).filter(self.of(part)).exec(self.on).await?;
-        self.counts(part.0, 1, bounded(examples)).await?;
+        self.counts(part.round, 1, bounded(examples)).await?;
         self.use_upload(update).await
     }
 
@@ -80,7 +91,7 @@ impl Context<'_> {
         let Some(excluded) = found.filter(|found| found.status == "accepted") else { return Ok(()) };
         let change = participations::ActiveModel { status: Set("excluded".to_owned()), ..Default::default() };
         participations::Entity::update_many().set(change).filter(self.of(part)).exec(self.on).await?;
-        self.counts(part.0, -1, excluded.examples.unwrap_or_default().saturating_neg()).await
+        self.counts(part.round, -1, excluded.examples.unwrap_or_default().saturating_neg()).await
     }
 
     pub(super) async fn client_given_up(&self, part: Part<'_>) -> Result<(), StoreError> {
@@ -143,7 +154,7 @@ impl Context<'_> {
 
     async fn add_refusal(
         &self,
-        (round, attempt, client): Part<'_>,
+        Part { round, attempt, client, task: _ }: Part<'_>,
         update: &UpdateId,
         refusal: &UpdateRefusal,
     ) -> Result<(), StoreError> {
@@ -173,10 +184,13 @@ impl Context<'_> {
         self.round_changed(round, change).await
     }
 
-    fn of(&self, (round, attempt, client): Part<'_>) -> Condition {
+    fn of(&self, Part { round, attempt, client, task }: Part<'_>) -> Condition {
         use participations::Column;
-        Condition::all()
-            .add(Column::Session.eq(self.id()))
+        let of_session = Condition::all().add(Column::Session.eq(self.id()));
+        if let Some(task) = task {
+            return of_session.add(Column::Task.eq(i64::from(task.0)));
+        }
+        of_session
             .add(Column::Round.eq(i64::from(round.0)))
             .add(Column::Attempt.eq(i64::from(attempt.0)))
             .add(Column::Client.eq(client.as_str()))

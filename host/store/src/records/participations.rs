@@ -1,6 +1,8 @@
 //! Who took part in rounds, and what was refused.
 
-use fedwit_domain::{AttemptNumber, ClientId, Digest, Metrics, RoundId, RoundNumber, SessionId, Timestamp, UpdateId};
+use fedwit_domain::{
+    AttemptNumber, ClientId, Digest, Metrics, RoundId, RoundNumber, SessionId, TaskNumber, Timestamp, UpdateId,
+};
 
 use super::columns::{count, json, optional, text, time, unsigned};
 use super::list::{Conditions, list};
@@ -20,7 +22,9 @@ pub struct ParticipationRow {
     pub attempt: AttemptNumber,
     /// The client.
     pub client: ClientId,
-    /// `asked`, `accepted`, `refused`, `excluded` or `given_up`.
+    /// Its task, in a buffered session.
+    pub task: Option<TaskNumber>,
+    /// `asked`, `accepted`, `refused`, `excluded`, `given_up`, or `dropped`: its buffered session ended first.
     pub status: String,
     /// The update that counts, or was refused last.
     pub update: Option<UpdateId>,
@@ -28,6 +32,8 @@ pub struct ParticipationRow {
     pub blob: Option<Digest>,
     /// The file's length in bytes.
     pub size_bytes: Option<u64>,
+    /// How many models had been made since the one that the client started from, when the round made the next.
+    pub staleness: u32,
     /// Examples that the update rests on.
     pub examples: Option<u64>,
     /// What the client measured when it trained.
@@ -141,10 +147,12 @@ impl TryFrom<participations::Model> for ParticipationRow {
             round: round_id(&row.session, row.round)?,
             attempt: AttemptNumber(count("a participation's attempt", row.attempt)?),
             client: text("a participation's client", &row.client)?,
+            task: Some(count("a participation's task", row.task)?).filter(|task| *task > 0).map(TaskNumber),
             status: row.status,
             update: optional("a participation's update", row.update_id)?,
             blob: optional("a participation's blob", row.blob)?,
             size_bytes: row.size_bytes.map(|size| unsigned("an update's size", size)).transpose()?,
+            staleness: count("an update's staleness", row.staleness)?,
             examples: row.examples.map(|examples| unsigned("an update's examples", examples)).transpose()?,
             metrics: json("an update's metrics", &row.metrics)?,
             asked_at: time("when a client was asked", row.asked_at)?,

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use fedwit_domain::{ModelFormat, Timestamp};
-use fedwit_store::{OpenError, Store};
+use fedwit_domain::{ModelFormat, ModelId, SessionId, Timestamp};
+use fedwit_store::{OpenError, Page, ParticipationFilter, Store};
 use sea_orm::{ConnectionTrait, Database};
 
 use crate::support::{blob, open, options, reopen, until_crash};
@@ -37,8 +37,38 @@ async fn a_folder_of_a_newer_server_is_refused_and_left_alone() {
     let Some(OpenError::Newer { found, known, .. }) = Store::open(options(folder.path())).await.err() else {
         panic!("it was opened");
     };
-    assert_eq!((found.as_str(), known.as_str()), ("m9999_future", "m0002_combiners"));
+    assert_eq!((found.as_str(), known.as_str()), ("m9999_future", "m0003_buffered"));
     assert!(folder.path().join("spool/unfinished").exists());
+}
+
+#[tokio::test]
+async fn a_folder_from_before_there_were_buffered_sessions_is_brought_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fedwit.sqlite");
+    let database = Database::connect(format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
+    let applied = "CREATE TABLE seaql_migrations (version varchar NOT NULL PRIMARY KEY, applied_at bigint NOT NULL);
+        INSERT INTO seaql_migrations VALUES ('m0001_records', 0);";
+    database.execute_unprepared(applied).await.unwrap();
+    database.execute_unprepared(include_str!("../../src/migration/m0001_records.sql")).await.unwrap();
+    let (session, model, blob) = (SessionId::random(), ModelId::random(), "07".repeat(32));
+    let rows = format!(
+        "INSERT INTO models (id, name, blob, size_bytes, format, created_at)
+            VALUES ('{model}', 'seed', '{blob}', 1, 'numpyhelper', 0);
+        INSERT INTO sessions (id, name, status, config, seed_model, model, rounds_completed, rounds_until, created_at,
+                updated_at)
+            VALUES ('{session}', 's', 'created', '{{}}', '{model}', '{model}', 0, 0, 0, 0);
+        INSERT INTO participations (session, round, attempt, client, status, update_id, blob, size_bytes, examples,
+                metrics, asked_at)
+            VALUES ('{session}', 1, 2, 'c', 'accepted', 'u', '{blob}', 1, 5, '{{}}', 9);"
+    );
+    database.execute_unprepared(&rows).await.unwrap();
+    database.close().await.unwrap();
+
+    let store = open(folder.path()).await;
+    let parts = store.participations(&ParticipationFilter::default(), Page::first(10)).await.unwrap().rows;
+    let [part] = &parts[..] else { panic!("{parts:?}") };
+    assert_eq!((part.task, part.staleness, part.examples, part.attempt.0), (None, 0, Some(5), 2));
+    assert_eq!((part.client.as_str(), part.blob.unwrap().to_string()), ("c", blob));
 }
 
 #[tokio::test]

@@ -29,10 +29,10 @@ async fn eventful(store: &Store, keep_updates: bool) -> Driver {
     driver.submit("a", b"a2", 10).await;
     driver.submit("b", b"b2", 30).await;
     driver.submit_bad("c", UpdateRefusal::Tensors { problem: "w: it is not finite".to_owned() }).await;
-    driver.submit("d", b"d2", 100).await;
+    let update = driver.submit("d", b"d2", 100).await.update;
     let (round, attempt) = (RoundNumber(1), AttemptNumber(2));
     let problem = "trap".to_owned();
-    driver.does(Command::Exclude { round, attempt, client: client("d"), problem }).await;
+    driver.does(Command::Exclude { round, attempt, client: client("d"), update, problem }).await;
     driver.later(1);
     driver.commit(b"model 1", Some(b"state 1")).await;
     driver.validate(1, "a", 0.5).await;

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fedwit_domain::{
-    AttemptNumber, ClientId, Command, Digest, Event, Recorded, RoundNumber, SessionConfig, UpdateId, UpdateRefusal,
+    AttemptNumber, Buffering, ClientId, Command, Digest, Event, Recorded, RoundNumber, SessionConfig, UpdateId,
+    UpdateRefusal,
 };
 use fedwit_store::{
     ModelFilter, Page, ParticipationFilter, RefusalFilter, RoundFilter, RunFilter, SessionFilter, Store,
@@ -24,6 +25,7 @@ const CONTENTS: [&[u8]; 3] = [b"x", b"y", b"z"];
 enum Happening {
     Start(u32),
     Open(u8),
+    Ask(u8),
     Submit { client: usize, content: usize, good: bool, release: bool },
     Commit { content: usize, state: bool },
     Exclude(usize),
@@ -40,6 +42,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         2 => (1..3_u32).prop_map(Happening::Start),
         6 => (0..8_u8).prop_map(Happening::Open),
+        6 => (0..8_u8).prop_map(Happening::Ask),
         12 => (0..3_usize, 0..3_usize, prop::bool::weighted(0.8), any::<bool>())
             .prop_map(|(client, content, good, release)| Happening::Submit { client, content, good, release }),
         6 => (0..3_usize, any::<bool>()).prop_map(|(content, state)| Happening::Commit { content, state }),
@@ -66,7 +69,7 @@ struct Held {
 
 #[derive(Default)]
 struct HeldBySession {
-    updates: BTreeMap<(RoundNumber, AttemptNumber, ClientId), Digest>,
+    updates: BTreeMap<(RoundNumber, AttemptNumber, UpdateId), Digest>,
     state: Option<Digest>,
 }
 
@@ -80,17 +83,18 @@ impl Held {
     fn take_in(&mut self, driver: &Driver, events: &[Recorded]) {
         let session = self.sessions.entry(driver.session.id).or_default();
         let keep = driver.session.config.keep_updates;
+        let buffered = driver.session.config.buffered.is_some();
         for recorded in events {
             match &recorded.event {
-                Event::UpdateAccepted { round, attempt, client, update, blob, .. } => {
+                Event::UpdateAccepted { round, attempt, update, blob, .. } => {
                     self.unused.remove(update);
-                    session.updates.insert((*round, *attempt, client.clone()), *blob);
+                    session.updates.insert((*round, *attempt, update.clone()), *blob);
                 }
                 // A session that is started again begins with what was open.
-                Event::AttemptOpened { round, attempt, .. } => {
+                Event::AttemptOpened { round, attempt, .. } if !buffered => {
                     session.updates.retain(|(of, at, _), _| (of, at) != (round, attempt));
                 }
-                Event::AttemptFailed { round, attempt, .. } if !keep => {
+                Event::AttemptFailed { round, attempt, .. } if !keep && !buffered => {
                     session.updates.retain(|(of, at, _), _| (of, at) != (round, attempt));
                 }
                 Event::RoundCommitted { round, model, state, .. } => {
@@ -112,11 +116,8 @@ async fn happen(driver: &mut Driver, happening: &Happening, held: &mut Held) {
     let mut release = None;
     let command = match happening {
         Happening::Start(rounds) => Command::Start(fedwit_domain::Start { rounds: *rounds, ..Default::default() }),
-        Happening::Open(there) => {
-            let online = CLIENTS.iter().enumerate().filter(|(index, _)| there & (1 << index) != 0);
-            let online = online.map(|(_, name)| client(name)).collect();
-            Command::OpenAttempt { online, plugin: crate::support::plugin() }
-        }
+        Happening::Open(there) => Command::OpenAttempt { online: those(*there), plugin: crate::support::plugin() },
+        Happening::Ask(there) => Command::Ask { online: those(*there) },
         Happening::Submit { client, content, good, release: lets_go } => {
             let mut submission = driver.upload(CLIENTS[*client], CONTENTS[*content], 10).await;
             let blob = submission.checked.as_ref().unwrap().blob;
@@ -147,7 +148,9 @@ async fn happen(driver: &mut Driver, happening: &Happening, held: &mut Held) {
         Happening::Exclude(index) => {
             let Some((round, attempt)) = round_and_attempt else { return };
             let (client, problem) = (client(CLIENTS[*index]), "trap".to_owned());
-            Command::Exclude { round, attempt, client, problem }
+            let counted = driver.session.counted_updates().find(|counted| *counted.client == client);
+            let Some(update) = counted.map(|counted| counted.accepted.update.clone()) else { return };
+            Command::Exclude { round, attempt, client, update, problem }
         }
         Happening::Fail => {
             let Some((round, attempt)) = round_and_attempt else { return };
@@ -170,6 +173,11 @@ async fn happen(driver: &mut Driver, happening: &Happening, held: &mut Held) {
         driver.store.release_upload(&update).await.unwrap();
         held.unused.remove(&update);
     }
+}
+
+fn those(there: u8) -> Vec<ClientId> {
+    let there = CLIENTS.iter().enumerate().filter(|(index, _)| there & (1 << index) != 0);
+    there.map(|(_, name)| client(name)).collect()
 }
 
 /// All rows of all views.
@@ -198,13 +206,19 @@ fn files(folder: &std::path::Path) -> BTreeSet<Digest> {
     files.map(|file| file.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
 }
 
-async fn check(happenings: Vec<(bool, Happening)>, keep_updates: bool) {
+async fn check(happenings: Vec<(bool, Happening)>, keep_updates: bool, buffered: bool) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let mut held = Held::default();
     let mut drivers = Vec::new();
     for keep_updates in [keep_updates, false] {
-        let config = SessionConfig { clients_required: 2, keep_updates, validate: false, ..Default::default() };
+        let config = SessionConfig {
+            clients_required: 2,
+            keep_updates,
+            validate: false,
+            buffered: buffered.then(|| Buffering { size: 2, ..Default::default() }),
+            ..Default::default()
+        };
         let mut driver = Driver::create(&store, config).await;
         held.models.insert(driver.seed.blob);
         driver.start(2).await;
@@ -233,11 +247,11 @@ async fn check(happenings: Vec<(bool, Happening)>, keep_updates: bool) {
 #[test]
 fn files_are_there_for_as_long_as_something_refers_to_them_and_views_can_be_made_anew() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = Config { cases: 20, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
     let happenings = prop::collection::vec((any::<bool>(), happening()), 1..60);
     TestRunner::new(config)
-        .run(&(happenings, any::<bool>()), |(happenings, keep_updates)| {
-            runtime.block_on(check(happenings, keep_updates));
+        .run(&(happenings, any::<bool>(), any::<bool>()), |(happenings, keep_updates, buffered)| {
+            runtime.block_on(check(happenings, keep_updates, buffered));
             Ok(())
         })
         .unwrap();

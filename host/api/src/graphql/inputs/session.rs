@@ -29,6 +29,8 @@ pub(in crate::graphql) struct SessionConfigInput {
     /// The plugin's configuration; its JSON Schema is the plugin's `configSchema`.
     #[graphql(default_with = "JsonObject(defaults().aggregator_config)")]
     aggregator_config: JsonObject,
+    /// If given, the session is buffered: a model is made of every few updates, and none waits for all clients.
+    buffered: Option<BufferingInput>,
     /// A round needs this many updates, at least.
     #[graphql(default_with = "defaults().clients_required")]
     clients_required: u32,
@@ -75,6 +77,22 @@ pub(in crate::graphql) struct SessionConfigInput {
     seed: Int64,
 }
 
+/// How a buffered session is run. A client is asked again as soon as its update was taken, and starts from the newest model.
+#[derive(InputObject, Debug)]
+struct BufferingInput {
+    /// A model is made as soon as this many updates count.
+    #[graphql(default_with = "domain::Buffering::default().size")]
+    size: u32,
+    /// An update of a model that is older than this many models does not count.
+    #[graphql(default_with = "domain::Buffering::default().max_staleness")]
+    max_staleness: u32,
+    /// How many clients train at a time; all that are there if none is given.
+    concurrency: Option<u32>,
+    /// Every so many models are measured by the clients that they are made of, and a run's last one.
+    #[graphql(default_with = "domain::Buffering::default().validate_every")]
+    validate_every: u32,
+}
+
 /// What makes a model better than another: the example-weighted mean of a metric that clients measure.
 #[derive(InputObject, Debug)]
 struct BestModelInput {
@@ -109,6 +127,7 @@ impl From<SessionConfigInput> for SessionConfig {
         Self {
             aggregator: input.aggregator,
             aggregator_config: input.aggregator_config.0,
+            buffered: input.buffered.map(Into::into),
             clients_required: input.clients_required,
             clients_requested: input.clients_requested,
             round_timeout_s: input.round_timeout_s,
@@ -126,6 +145,12 @@ impl From<SessionConfigInput> for SessionConfig {
             model_format: input.model_format.into(),
             seed: input.seed.0,
         }
+    }
+}
+
+impl From<BufferingInput> for domain::Buffering {
+    fn from(BufferingInput { size, max_staleness, concurrency, validate_every }: BufferingInput) -> Self {
+        Self { size, max_staleness, concurrency, validate_every }
     }
 }
 
@@ -157,5 +182,7 @@ mod tests {
     fn what_is_not_said_is_as_the_domain_has_it() {
         let nothing = SessionConfigInput::parse(Some(Value::Object(Default::default()))).unwrap();
         assert_eq!(SessionConfig::from(nothing), SessionConfig::default());
+        let nothing = BufferingInput::parse(Some(Value::Object(Default::default()))).unwrap();
+        assert_eq!(domain::Buffering::from(nothing), domain::Buffering::default());
     }
 }

@@ -53,6 +53,20 @@ struct Target {
     value: f64,
 }
 
+/// How a buffered session is run: no round waits for its clients. A client is asked again as soon as its update was taken,
+/// and starts from the newest model.
+#[derive(SimpleObject)]
+struct Buffering {
+    /// A model is made as soon as this many updates count.
+    size: u32,
+    /// An update of a model that is older than this many models does not count.
+    max_staleness: u32,
+    /// How many clients train at a time; all that are there if none is given.
+    concurrency: Option<u32>,
+    /// Every so many models are measured by the clients that they are made of, and a run's last one.
+    validate_every: u32,
+}
+
 /// How a session is run: fixed when it is created.
 #[Object]
 impl SessionConfig {
@@ -64,6 +78,12 @@ impl SessionConfig {
     /// The plugin's configuration; its JSON Schema is the plugin's `configSchema`.
     async fn aggregator_config(&self) -> JsonObject {
         JsonObject(self.0.aggregator_config.clone())
+    }
+
+    /// Set if the session is buffered: a model is made of every few updates, and none waits for all clients.
+    async fn buffered(&self) -> Option<Buffering> {
+        let domain::Buffering { size, max_staleness, concurrency, validate_every } = self.0.buffered.clone()?;
+        Some(Buffering { size, max_staleness, concurrency, validate_every })
     }
 
     /// A round needs this many updates, at least.

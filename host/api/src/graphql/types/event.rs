@@ -120,6 +120,7 @@ fn attempt(event: &Event) -> Option<AttemptNumber> {
     match event {
         Event::ClientsAwaited { attempt, .. }
         | Event::AttemptOpened { attempt, .. }
+        | Event::ClientsAsked { attempt, .. }
         | Event::UpdateAccepted { attempt, .. }
         | Event::UpdateRefused { attempt, .. }
         | Event::UpdateExcluded { attempt, .. }
@@ -155,7 +156,7 @@ fn update(event: &Event) -> Option<&UpdateId> {
 fn model(event: &Event) -> Option<ModelId> {
     match event {
         Event::SessionCreated { seed_model, .. } => Some(seed_model.id),
-        Event::AttemptOpened { base, .. } => Some(*base),
+        Event::AttemptOpened { base, .. } | Event::ClientsAsked { base, .. } => Some(*base),
         Event::RoundCommitted { model, .. } => Some(model.id),
         Event::ValidationOpened { model, .. } => Some(*model),
         _ => None,

@@ -14,6 +14,8 @@ pub(super) enum EventType {
     ClientsAwaited,
     /// Clients are asked to train.
     AttemptOpened,
+    /// Clients of a buffered session are asked to train.
+    ClientsAsked,
     /// An update counts, and is kept.
     UpdateAccepted,
     /// An update does not count.
@@ -59,6 +61,7 @@ impl From<&Event> for EventType {
             Event::RunStarted { .. } => Self::RunStarted,
             Event::ClientsAwaited { .. } => Self::ClientsAwaited,
             Event::AttemptOpened { .. } => Self::AttemptOpened,
+            Event::ClientsAsked { .. } => Self::ClientsAsked,
             Event::UpdateAccepted { .. } => Self::UpdateAccepted,
             Event::UpdateRefused { .. } => Self::UpdateRefused,
             Event::UpdateExcluded { .. } => Self::UpdateExcluded,

@@ -10,7 +10,8 @@ use crate::graphql::{Failure, rows};
 
 pub(in crate::graphql) struct Participant(pub(in crate::graphql) ParticipationRow);
 
-/// A client's part in an attempt at a round.
+/// A client's part in an attempt at a round. A client of a buffered session may have several: one for each time it was
+/// asked, shown with the round that its update counts for.
 #[Object]
 impl Participant {
     /// The client's id.
@@ -41,6 +42,12 @@ impl Participant {
     /// What became of it.
     async fn status(&self) -> Result<ParticipantStatus, Failure> {
         self.0.status.parse()
+    }
+
+    /// How many models had been made since the one that it started from, when its round made the next: 0 where rounds
+    /// wait for their clients.
+    async fn staleness(&self) -> u32 {
+        self.0.staleness
     }
 
     /// Examples that its update rests on.

@@ -55,6 +55,8 @@ pub(in crate::graphql) enum ParticipantStatus {
     Excluded,
     /// It was gone for too long.
     GivenUp,
+    /// The buffered session ended before it answered, or before a model was made of its update.
+    Dropped,
 }
 
 macro_rules! recorded {
@@ -109,5 +111,6 @@ recorded!(
     Accepted = "accepted",
     Refused = "refused",
     Excluded = "excluded",
-    GivenUp = "given_up"
+    GivenUp = "given_up",
+    Dropped = "dropped"
 );

@@ -3,7 +3,7 @@
 //! What FEDn has and does not use is read over; what it uses and this server does not have is refused, saying what to do
 //! instead. The rest, and whether all of it can work together, is for the federation to say.
 
-use fedwit_domain::SessionConfig;
+use fedwit_domain::{Buffering, SessionConfig};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -44,7 +44,6 @@ impl Settings {
     pub(super) fn config(self) -> RestResult<SessionConfig> {
         let default = SessionConfig::default();
         no_server_functions(&self.server_functions)?;
-        whole_rounds(self.buffer_size)?;
         let aggregator = self.aggregator.filter(|name| !name.is_empty()).unwrap_or(default.aggregator);
         if aggregator == "splitlearningagg" {
             return Err(no_split_learning());
@@ -54,6 +53,7 @@ impl Settings {
         Ok(SessionConfig {
             aggregator,
             aggregator_config,
+            buffered: buffering(self.buffer_size)?,
             clients_required: self.clients_required.unwrap_or(default.clients_required),
             round_timeout_s: self.round_timeout.unwrap_or(default.round_timeout_s),
             validate: self.validate.unwrap_or(default.validate),
@@ -82,13 +82,17 @@ fn no_server_functions(code: &Value) -> RestResult<()> {
     }
 }
 
-fn whole_rounds(buffer_size: Option<i64>) -> RestResult<()> {
+/// In FEDn a round ends as soon as this many updates are there, and clients that are slower have trained for nothing; here
+/// theirs count for the next model.
+fn buffering(buffer_size: Option<i64>) -> RestResult<Option<Buffering>> {
     match buffer_size {
-        None | Some(-1) => Ok(()),
-        Some(size) => Err(RestError::bad_request(format!(
-            "buffer_size: {size} is not available: a round ends with the updates of all clients that were asked, or at \
-             its timeout. Use -1",
-        ))),
+        None | Some(-1) => Ok(None),
+        Some(size) => match u32::try_from(size) {
+            Ok(size) if size > 0 => Ok(Some(Buffering { size, ..Buffering::default() })),
+            _ => Err(RestError::bad_request(format!(
+                "buffer_size: {size} is no number of updates. Use -1 for rounds that wait for all clients",
+            ))),
+        },
     }
 }
 
@@ -139,11 +143,17 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_size_makes_a_buffered_session() {
+        let config = config(&json!({"buffer_size": 3, "aggregator": "fedbuff"})).unwrap();
+        assert_eq!(config.buffered, Some(Buffering { size: 3, ..Buffering::default() }));
+    }
+
+    #[test]
     fn what_cannot_be_had_is_refused_and_named() {
         for (change, named) in [
             (json!({"server_functions": "class ServerFunctions: ..."}), "plugin"),
             (json!({"server_functions": {"a": 1}}), "plugin"),
-            (json!({"buffer_size": 2}), "buffer_size"),
+            (json!({"buffer_size": -2}), "buffer_size"),
             (json!({"buffer_size": 0}), "buffer_size"),
             (json!({"helper_type": "splitlearninghelper"}), "splitlearninghelper"),
             (json!({"aggregator_kwargs": "os.system('x')"}), "aggregator_kwargs"),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, Folding, FoldingError, UncheckedUpdate};
 use crate::ports::Blobs;
-use crate::{ClientId, CombinerName, Digest, Metrics, PluginVersion, UpdateRefusal};
+use crate::{ClientId, CombinerName, Digest, Metrics, PluginVersion, UpdateId, UpdateRefusal};
 
 /// Takes the mean of numbers weighted with examples, under the name `mean`. It can be told to break on an update, or to
 /// reject it.
@@ -84,11 +84,12 @@ impl<B: Blobs + ?Sized + 'static> Folding for FakeFolding<B> {
         })
     }
 
-    async fn begin(&self, _: FoldStart) -> Result<Box<dyn Fold>, FoldingError> {
+    async fn begin(&self, start: FoldStart) -> Result<Box<dyn Fold>, FoldingError> {
+        let global = number(&*self.blobs, start.base).await.map_err(FoldingError::Host)?;
         let (blobs, faults) = (Arc::clone(&self.blobs), Arc::clone(&self.faults));
         let broken_finishes = Arc::clone(&self.broken_finishes);
-        let fold = Mean { blobs, faults, broken_finishes, seen: BTreeSet::new(), shares: BTreeMap::new(), over: false };
-        Ok(Box::new(fold))
+        let (seen, shares) = (BTreeSet::new(), BTreeMap::new());
+        Ok(Box::new(Mean { blobs, faults, broken_finishes, global, seen, shares, over: false }))
     }
 }
 
@@ -96,7 +97,8 @@ struct Mean<B: ?Sized> {
     blobs: Arc<B>,
     faults: Arc<Mutex<BTreeMap<ClientId, Fault>>>,
     broken_finishes: Arc<Mutex<u32>>,
-    seen: BTreeSet<ClientId>,
+    global: f64,
+    seen: BTreeSet<UpdateId>,
     shares: BTreeMap<CombinerName, Share>,
     over: bool,
 }
@@ -129,8 +131,12 @@ impl<B: Blobs + ?Sized> Mean<B> {
             Some(Fault::Rejects) => return Err(FoldError::Rejected(format!("I do not like {}", update.update))),
             None => {}
         }
-        assert!(self.seen.insert(update.client.clone()), "the update of {} was folded twice", update.client);
-        let value = number(&*self.blobs, update.blob).await.map_err(FoldError::Failed)?;
+        assert!(self.seen.insert(update.update.clone()), "the update {} was folded twice", update.update);
+        let mut value = number(&*self.blobs, update.blob).await.map_err(FoldError::Failed)?;
+        if update.staleness > 0 {
+            // What the client has learned, on top of what the others have learned since it began.
+            value += self.global - number(&*self.blobs, update.base).await.map_err(FoldError::Failed)?;
+        }
         self.shares.entry(update.combiner).or_default().add(value, update.examples as f64);
         Ok(())
     }
