@@ -5,6 +5,7 @@
 
 import argparse
 import sys
+import time
 from io import BytesIO
 
 import numpy as np
@@ -21,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--server", required=True, help="where the server is")
     parser.add_argument("--client", type=int, required=True, help="whose share to take, from 0")
+    parser.add_argument("--seconds", type=float, default=0.0, help="how long each training takes at least")
     arguments = parser.parse_args()
 
     own, validation = digits.share(arguments.client)
@@ -28,6 +30,7 @@ def main() -> None:
     name = f"digits-{arguments.client}"
 
     def train(model: BytesIO, settings: dict) -> tuple[BytesIO, dict]:
+        time.sleep(arguments.seconds)
         epochs = int(settings.get("epochs", EPOCHS))
         learning_rate = float(settings.get("learning_rate", LEARNING_RATE))
         weights = network.train(network.load(model), own, epochs, learning_rate, random)

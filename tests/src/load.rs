@@ -9,6 +9,7 @@ mod client;
 mod connection;
 mod heartbeat;
 mod latency;
+mod paced;
 mod record;
 mod task;
 mod upload;
@@ -17,6 +18,7 @@ pub use self::behaviour::{Answer, Behaviour, Constant, Silent, Step};
 pub use self::client::{Client, Options, check_all_alive, start_all};
 pub use self::heartbeat::Heartbeats;
 pub use self::latency::{Latencies, Spread};
+pub use self::paced::Paced;
 pub use self::record::{Event, Record, Sent};
 pub use self::task::{Kind, Task};
 

@@ -202,6 +202,35 @@ async fn a_client_that_is_slow_is_waited_for() -> Result<()> {
     clients.iter_mut().try_for_each(Process::check_alive)
 }
 
+/// One of the demo's clients, with its share of the digits.
+fn digits_client(server: &Server, index: usize, seconds: f64) -> Result<Process> {
+    let (url, index, seconds) = (server.api().url("/"), index.to_string(), seconds.to_string());
+    let arguments = ["--server", &url, "--client", &index, "--seconds", &seconds];
+    Process::script("../../demo/client.py", &arguments)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buffered_session_learns_the_digits_from_clients_of_different_speed() -> Result<()> {
+    let server = Server::start().await?;
+    // Each has a share of its own, so that what the slow ones know is known from them alone.
+    let seconds = [0.2, 0.2, 0.2, 0.6, 1.2];
+    let clients = seconds.iter().enumerate().map(|(index, seconds)| digits_client(&server, index, *seconds));
+    let mut clients = clients.collect::<Result<Vec<_>>>()?;
+    let port = server.address().port().to_string();
+    let (models, size) = (60, 5);
+    let (models_text, size_text) = (models.to_string(), size.to_string());
+    let arguments = ["--port", &port, "--clients", "5", "--models", &models_text, "--size", &size_text];
+    let arguments = [&arguments[..], &["--aggregator", "fedbuff"]].concat();
+    let output = Process::script("digits_buffered.py", &arguments)?.succeed(LONG).await?;
+    let result = result(&output)?;
+    ensure!(result["status"] == "FINISHED" && result["updates"] == models * size, "{result}");
+    ensure!(result["accuracy"].as_f64() >= Some(0.93), "{result}");
+    ensure!(result["stale"].as_u64() > Some(0), "no update was stale: {result}");
+    ensure!(result["clients"].as_array().map(Vec::len) == Some(5), "some never counted: {result}");
+    ensure!(result["validated"].as_u64() > Some(0), "no model was measured: {result}");
+    clients.iter_mut().try_for_each(Process::check_alive)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_outlive_a_server_that_is_stopped_and_one_that_is_killed() -> Result<()> {
     let mut server = Server::start_with(Options::default().with(&["--drain-seconds", "2"])).await?;

@@ -53,6 +53,8 @@ pub struct Participant {
     pub digest: Option<String>,
     /// The examples that it rests on.
     pub examples: Option<u64>,
+    /// How many models had been made since the one that it started from.
+    pub staleness: u64,
 }
 
 /// An update that does not count.
@@ -82,7 +84,7 @@ const ROUND: &str = "query ($id: ID!, $number: Int!) { session(id: $id) { round(
 const PARTICIPANTS: &str =
     "query ($id: ID!, $number: Int!, $after: String) { session(id: $id) { round(number: $number) {
     participants(first: 200, after: $after) {
-        nodes { clientId status updateId digest examples }
+        nodes { clientId status updateId digest examples staleness }
         pageInfo { hasNextPage endCursor }
     }
 } } }";
@@ -146,6 +148,7 @@ impl Api {
                     update: optional(participant, "updateId"),
                     digest: optional(participant, "digest"),
                     examples: participant["examples"].as_u64(),
+                    staleness: participant["staleness"].as_u64().context("no staleness")?,
                 });
             }
             if page["pageInfo"]["hasNextPage"] != true {

@@ -71,7 +71,7 @@ fn check_participants(server: &Server, round: &Round, told: &HashMap<String, Sen
     ensure!(round.participants.len() == told.len(), "{round:?}");
     let mut updates = Vec::new();
     for participant in &round.participants {
-        let Participant { client, status, update, digest, examples } = participant;
+        let Participant { client, status, update, digest, examples, staleness: _ } = participant;
         let sent = told.get(client).with_context(|| format!("nobody asked {participant:?}"))?;
         ensure!(status == "ACCEPTED" && update.as_ref() == Some(&sent.update), "{participant:?} is not {sent:?}");
         let index: usize = client.rsplit('-').next().context("its number")?.parse()?;
