@@ -136,6 +136,8 @@ fn refs(models: &[Parameters]) -> Vec<&Parameters> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use fedwit_tensor::{Builder, DType, Layout, TensorType};
 
     use super::*;
@@ -150,7 +152,8 @@ mod tests {
 
     fn host(models: usize) -> HostState {
         // Some room for graphs.
-        HostState::new(&Limits { tensor_bytes: models * MODEL + 2000, expression_nodes: 8, ..Limits::default() })
+        let limits = Limits { tensor_bytes: models * MODEL + 2000, expression_nodes: 8, ..Limits::default() };
+        HostState::new(&limits, &Arc::default(), 0)
     }
 
     fn lent(host: &mut HostState) -> Handle {
