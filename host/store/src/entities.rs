@@ -13,6 +13,7 @@ pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod packages;
 pub(crate) mod participations;
+pub(crate) mod plugins;
 pub(crate) mod prediction_requests;
 pub(crate) mod predictions;
 pub(crate) mod refusals;

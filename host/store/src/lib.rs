@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! lock                 who has the folder
-//! fedwit.sqlite        events, and the tables that are views of them; clients, uploads, models, packages
+//! fedwit.sqlite        events, and the tables that are views of them; clients, uploads, models, packages,
+//!                      plugins
 //! telemetry.sqlite     what clients tell besides, and what may be lost
 //! blobs/ab/abcd...     files, by their SHA-256
 //! spool/               files that are not finished; emptied at each start
@@ -34,10 +35,10 @@ pub use disk::FreeSpace;
 pub use error::{OpenError, RecordUploadError, StoreError};
 pub use records::{
     AttributeRow, ClientFilter, ClientRow, Listed, MAX_PAGE, MetricRow, ModelFilter, ModelRow, PackageFilter,
-    PackageRow, Page, ParticipationFilter, ParticipationRow, PredictionFilter, PredictionRow, RefusalFilter,
-    RefusalRow, RoundFilter, RoundRow, RunFilter, RunRow, SessionFilter, SessionRow, StatusRow, TelemetryFilter,
-    TelemetryRow, UploadRow, ValidationFilter, ValidationRow,
+    PackageRow, Page, ParticipationFilter, ParticipationRow, PluginFilter, PluginRow, PredictionFilter, PredictionRow,
+    RefusalFilter, RefusalRow, RoundFilter, RoundRow, RunFilter, RunRow, SessionFilter, SessionRow, StatusRow,
+    TelemetryFilter, TelemetryRow, UploadRow, ValidationFilter, ValidationRow,
 };
 pub use store::{Store, StoreOptions};
 pub use telemetry::{NewAttribute, NewMetric, NewStatus, NewTelemetry};
-pub use writes::{NewClient, NewModel, NewPackage, NewUpload};
+pub use writes::{NewClient, NewModel, NewPackage, NewPlugin, NewUpload};

@@ -8,6 +8,7 @@ mod m0001_records;
 mod m0001_telemetry;
 mod m0002_combiners;
 mod m0003_buffered;
+mod m0004_plugins;
 
 use std::path::Path;
 
@@ -29,6 +30,7 @@ impl MigratorTrait for RecordsMigrator {
             Box::new(m0001_records::Migration),
             Box::new(m0002_combiners::Migration),
             Box::new(m0003_buffered::Migration),
+            Box::new(m0004_plugins::Migration),
         ]
     }
 }

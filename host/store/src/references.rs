@@ -1,6 +1,6 @@
 //! Which blobs are referred to.
 //!
-//! A reference is a column of a record: a model's file, a package's, an unused upload's, that of an update which is kept,
+//! A reference is a column of a record: a model's file, a package's, a plugin's, an unused upload's, that of an update which is kept,
 //! a session's aggregator state. The view `blob_references` is all of these. There is no count beside them that could
 //! go wrong: a blob is referred to for as long as there is a row, and it is gone once a transaction has taken the last.
 

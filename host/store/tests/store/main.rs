@@ -4,6 +4,7 @@
 mod blobs;
 mod folder;
 mod log;
+mod plugins;
 mod projection;
 mod random;
 mod records;
