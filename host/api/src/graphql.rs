@@ -17,6 +17,7 @@ mod multipart;
 mod mutation;
 mod page;
 mod paging;
+mod plugins;
 mod query;
 mod scalars;
 mod socket;

@@ -5,6 +5,8 @@ use fedwit_domain::{IdError, Refusal};
 use fedwit_store::StoreError;
 use thiserror::Error;
 
+use crate::plugins::PluginChangeError;
+
 /// Why something was not done. Nothing is half done.
 #[derive(Debug, Error)]
 pub enum FederationError {
@@ -33,6 +35,9 @@ pub enum FederationError {
     /// No aggregator can be run as asked.
     #[error(transparent)]
     Aggregator(FoldingError),
+    /// A plugin is not installed, or not changed.
+    #[error(transparent)]
+    Plugin(#[from] PluginChangeError),
     /// A file is no model.
     #[error("seed model: {problem}")]
     Seed {
@@ -104,6 +109,8 @@ impl FederationError {
             Self::Refused(_) => "SESSION_STATUS",
             Self::TooFewClients { .. } => "CLIENTS_TOO_FEW",
             Self::Aggregator(FoldingError::NoPlugin { .. }) => "PLUGIN_UNKNOWN",
+            Self::Aggregator(FoldingError::Disabled { .. }) => "PLUGIN_DISABLED",
+            Self::Plugin(error) => error.code(),
             Self::Aggregator(FoldingError::Config { .. }) => "PLUGIN_CONFIG_INVALID",
             Self::Aggregator(_) => "PLUGIN_FAILED",
             Self::Seed { .. } => "SEED_MODEL_INVALID",
@@ -120,14 +127,19 @@ impl FederationError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound { .. } | Self::Refused(Refusal::NoSession) => ErrorKind::NotFound,
+            Self::Plugin(PluginChangeError::InUse { .. } | PluginChangeError::BuiltIn { .. })
+            | Self::TooFewClients { .. } => ErrorKind::Conflict,
             Self::Refused(Refusal::Config(_))
             | Self::Id(_)
-            | Self::Aggregator(FoldingError::NoPlugin { .. } | FoldingError::Config { .. })
+            | Self::Plugin(_)
+            | Self::Aggregator(
+                FoldingError::NoPlugin { .. } | FoldingError::Disabled { .. } | FoldingError::Config { .. },
+            )
             | Self::Seed { .. }
             | Self::Format { .. }
             | Self::Invalid { .. }
             | Self::TooLarge { .. } => ErrorKind::Invalid,
-            Self::Refused(_) | Self::TooFewClients { .. } => ErrorKind::Conflict,
+            Self::Refused(_) => ErrorKind::Conflict,
             Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::Aggregator(_) | Self::Store(_) | Self::Log(_) | Self::Internal(_) => ErrorKind::Internal,
         }

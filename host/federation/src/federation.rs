@@ -144,6 +144,7 @@ impl Federation {
             store,
         };
         let federation = Self { inner: Arc::new(inner) };
+        federation.inner.plugins.restore(federation.store(), &federation.inner.pool).await?;
         for session in federation.inner.log.active().await? {
             tracing::info!(session.id = %session, "session {session} goes on");
             federation.command(session, Command::Recover).await?;

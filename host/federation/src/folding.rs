@@ -47,7 +47,7 @@ impl PluginFolding {
 #[async_trait]
 impl Folding for PluginFolding {
     fn plugin(&self, name: &str) -> Result<PluginVersion, FoldingError> {
-        self.shared.plugins.get(name).map(version)
+        self.shared.plugins.get(name).map(|plugin| version(&plugin))
     }
 
     async fn try_begin(
@@ -56,7 +56,7 @@ impl Folding for PluginFolding {
         config: &Map<String, Value>,
         model: Digest,
     ) -> Result<(), FoldingError> {
-        let plugin = self.shared.plugins.get(aggregator)?.clone();
+        let plugin = self.shared.plugins.get(aggregator)?;
         let global_model = self.shared.global_model(model).await?;
         let config = Value::Object(config.clone()).to_string();
         let round = Round { number: 1, config, seed: 0, global_model, state: None };
@@ -70,7 +70,7 @@ impl Folding for PluginFolding {
 
     async fn begin(&self, start: FoldStart) -> Result<Box<dyn Fold>, FoldingError> {
         let shared = Arc::clone(&self.shared);
-        let plugin = shared.plugins.get(&start.plugin.name)?.clone();
+        let plugin = shared.plugins.exactly(&start.plugin, &*shared.blobs, &shared.pool).await?;
         let global_model = shared.global_model(start.base).await?;
         let state = match &start.state {
             None => None,

@@ -33,7 +33,11 @@ pub use federation::{Federation, Settings};
 pub use folding::PluginFolding;
 pub use models::{ModelFile, NewSeed};
 pub use packages::NewPackageFile;
-pub use plugins::{InstalledPlugin, Plugins, PluginsError};
+pub use plugins::{
+    InstalledPlugin, JobFailure, JobStage, KeyError, PluginChangeError, PluginInstall, PluginJob, PluginJobId,
+    PluginName, PluginSource, Plugins, PluginsError, PublicKey, SecretKey, Signature, SignatureError, TrustedKeys,
+    component_digest,
+};
 pub use sessions::{EventStream, NewSessionRequest};
 pub use submission::{Submission, ValidationReport, lenient_json};
 pub use tasks::{StreamEnd, Task, TaskKind, TaskStream};

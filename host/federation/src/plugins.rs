@@ -1,141 +1,119 @@
-//! The aggregators that are installed.
+//! The plugins that there are: those of a folder, which are built in, and those that were installed.
+//!
+//! A component is addressed by its SHA-256, and what was installed lies with the other blobs. Several versions of one name
+//! may be there; one of them is used. What is used is read from one table, which is replaced as a whole: whoever has
+//! taken a plugin from it goes on with that one, and the next round takes the next.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod change;
+mod error;
+mod folder;
+mod grants;
+mod install;
+mod jobs;
+mod lookup;
+mod restore;
+mod shown;
+mod signature;
+mod table;
 
-use fedwit_domain::ports::FoldingError;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use fedwit_domain::{Digest, PluginVersion};
-use fedwit_runtime::{LoadError, Plugin, Runtime};
-use thiserror::Error;
+use fedwit_runtime::{Plugin, Runtime};
+use fedwit_store::{PluginFilter, PluginRow, Store, StoreError};
+use tokio::sync::{Mutex, Semaphore};
 
-/// Plugins by name.
-#[derive(Clone, Default)]
-pub struct Plugins {
-    by_name: BTreeMap<String, Installed>,
-}
+pub use self::change::PluginName;
+pub use self::error::PluginChangeError;
+pub use self::folder::PluginsError;
+pub use self::install::PluginInstall;
+pub use self::jobs::{JobFailure, JobStage, PluginJob, PluginJobId};
+pub use self::shown::{InstalledPlugin, PluginSource};
+pub use self::signature::{KeyError, PublicKey, SecretKey, Signature, SignatureError, TrustedKeys, component_digest};
 
+use self::folder::BuiltIn;
+use self::jobs::Jobs;
+use self::table::Table;
+
+/// Components that are compiled at once: compiling one takes all cores by itself.
+const COMPILATIONS: usize = 1;
+/// Rows that are read at once; a server has tens of plugins.
+const ROWS: u32 = 1000;
+
+/// The plugins of a server. Cheap to clone; clones are the same.
 #[derive(Clone)]
-struct Installed {
-    plugin: Plugin,
-    file: PathBuf,
-    size_bytes: u64,
+pub struct Plugins {
+    shared: Arc<Shared>,
 }
 
-/// A plugin, for people.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InstalledPlugin {
-    /// What a session names to choose it.
-    pub name: String,
-    /// Its own version.
-    pub version: String,
-    /// What it is addressed by.
-    pub digest: Digest,
-    /// One sentence.
-    pub summary: String,
-    /// Whether a round can be spread over several instances.
-    pub mergeable: bool,
-    /// The JSON Schema of its configuration.
-    pub config_schema: serde_json::Value,
-    /// Where it lies.
-    pub file: PathBuf,
-    /// The file's length in bytes.
-    pub size_bytes: u64,
-}
-
-/// Why a folder of plugins cannot be used.
-#[derive(Debug, Error)]
-pub enum PluginsError {
-    /// A folder or file cannot be read.
-    #[error("{path}: {error}")]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        error: std::io::Error,
-    },
-    /// A file is no plugin.
-    #[error("plugin {path}: {error}")]
-    Load {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        error: LoadError,
-    },
-    /// Two files have plugins of one name.
-    #[error("{first} and {second} are both plugins named `{name}`")]
-    Twice {
-        /// The name.
-        name: String,
-        /// One of them.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
+struct Shared {
+    runtime: Runtime,
+    built_in: Vec<BuiltIn>,
+    trusted: TrustedKeys,
+    table: RwLock<Arc<Table>>,
+    /// Who changes what is installed does it alone.
+    changing: Mutex<()>,
+    compiling: Semaphore,
+    jobs: Jobs,
 }
 
 impl Plugins {
-    /// Loads every component of a folder. The names of files do not matter: plugins say their own.
-    ///
-    /// # Errors
-    /// [`PluginsError`] names the file; nothing of the folder is used then.
-    pub fn load(runtime: &Runtime, folder: &Path) -> Result<Self, PluginsError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |error| PluginsError::Io { path, error }
-        };
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(io(folder))? {
-            let path = entry.map_err(io(folder))?.path();
-            if path.extension().is_some_and(|ending| ending == "wasm") {
-                paths.push(path);
-            }
-        }
-        paths.sort_unstable();
-        let mut plugins = Self::default();
-        for path in paths {
-            let component = std::fs::read(&path).map_err(io(&path))?;
-            let plugin = runtime
-                .load(&path.display().to_string(), &component)
-                .map_err(|error| PluginsError::Load { path: path.clone(), error })?;
-            plugins.install(plugin, path, component.len() as u64)?;
-        }
-        Ok(plugins)
+    /// No plugins but those that are going to be installed, signed with one of these keys if that has to be.
+    #[must_use]
+    pub fn new(runtime: Runtime, trusted: TrustedKeys) -> Self {
+        Self::of(runtime, Vec::new(), trusted)
     }
 
-    fn install(&mut self, plugin: Plugin, file: PathBuf, size_bytes: u64) -> Result<(), PluginsError> {
-        let name = plugin.name().to_owned();
-        if let Some(other) = self.by_name.get(&name) {
-            return Err(PluginsError::Twice { name, first: other.file.clone(), second: file });
-        }
-        self.by_name.insert(name, Installed { plugin, file, size_bytes });
+    fn of(runtime: Runtime, built_in: Vec<BuiltIn>, trusted: TrustedKeys) -> Self {
+        let table = Table::new(&built_in, Vec::new(), HashMap::new());
+        let shared = Shared {
+            runtime,
+            built_in,
+            trusted,
+            table: RwLock::new(Arc::new(table)),
+            changing: Mutex::default(),
+            compiling: Semaphore::new(COMPILATIONS),
+            jobs: Jobs::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// What is used right now.
+    fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.shared.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the table by what is recorded. `loaded` are plugins that the new table may need and the old has not.
+    async fn refresh(&self, store: &Store, loaded: impl IntoIterator<Item = Plugin>) -> Result<(), StoreError> {
+        let rows = rows(store).await?;
+        let mut available = self.table().loaded();
+        available.extend(loaded.into_iter().map(|plugin| (digest(&plugin), plugin)));
+        let table = Table::new(&self.shared.built_in, rows, available);
+        *self.shared.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         Ok(())
     }
+}
 
-    /// The plugin of a name.
-    pub(crate) fn get(&self, name: &str) -> Result<&Plugin, FoldingError> {
-        self.by_name.get(name).map(|installed| &installed.plugin).ok_or_else(|| {
-            let names: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
-            let installed = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            FoldingError::NoPlugin { name: name.to_owned(), installed }
-        })
+#[cfg(test)]
+impl Plugins {
+    /// No plugins, and none to come: one engine for all servers of the tests.
+    pub(crate) fn none() -> Self {
+        static RUNTIME: std::sync::LazyLock<Runtime> = std::sync::LazyLock::new(|| {
+            Runtime::new(fedwit_runtime::Limits::default(), None).unwrap_or_else(|error| panic!("{error}"))
+        });
+        Self::new(RUNTIME.clone(), TrustedKeys::default())
     }
+}
 
-    /// All of them, for people.
-    #[must_use]
-    pub fn list(&self) -> Vec<InstalledPlugin> {
-        let show = |Installed { plugin, file, size_bytes }: &Installed| InstalledPlugin {
-            name: plugin.name().to_owned(),
-            version: plugin.version().to_owned(),
-            digest: digest(plugin),
-            summary: plugin.summary().to_owned(),
-            mergeable: plugin.mergeable(),
-            config_schema: plugin.config_schema().clone(),
-            file: file.clone(),
-            size_bytes: *size_bytes,
-        };
-        self.by_name.values().map(show).collect()
+async fn rows(store: &Store) -> Result<Vec<PluginRow>, StoreError> {
+    let mut page = fedwit_store::Page::first(ROWS);
+    let mut rows = Vec::new();
+    loop {
+        let listed = store.plugins(&PluginFilter::default(), page).await?;
+        let Some(last) = listed.rows.last() else { return Ok(rows) };
+        page.after = Some(last.number);
+        rows.extend(listed.rows);
     }
 }
 
@@ -146,4 +124,14 @@ pub(crate) fn version(plugin: &Plugin) -> PluginVersion {
 
 fn digest(plugin: &Plugin) -> Digest {
     Digest::from_bytes(*plugin.digest().as_bytes())
+}
+
+/// The world that a plugin was made for.
+fn world(plugin: &Plugin) -> &'static str {
+    plugin.world().name()
+}
+
+/// What a plugin wants to be granted.
+fn wanted(plugin: &Plugin) -> Vec<String> {
+    plugin.permissions().iter().map(ToString::to_string).collect()
 }

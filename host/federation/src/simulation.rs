@@ -84,7 +84,7 @@ impl World {
             balancer: None,
         };
         let settings = Settings { combiners: self.combiners, ..Settings::default() };
-        Federation::start_with(store, ports, Plugins::default(), settings, Pool::new(2)).await.unwrap()
+        Federation::start_with(store, ports, Plugins::none(), settings, Pool::new(2)).await.unwrap()
     }
 
     fn session(&self, id: SessionId) -> Session {

@@ -64,6 +64,12 @@ impl Runtime {
         Ok(Self { shared: Arc::new(Shared { engine, linker, ticker, limits }) })
     }
 
+    /// What its plugins may use.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
     /// Compiles a component, checks that it is a plugin, and asks it what it is. `file` names it in errors until it
     /// has said its own name. What it declares to want it has to be [granted](Plugin::granted) before it runs.
     ///

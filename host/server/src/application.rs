@@ -10,14 +10,14 @@ use anyhow::{Context, Result};
 use axum::Router;
 use fedwit_api::ApiSettings;
 use fedwit_domain::ports::SystemClock;
-use fedwit_federation::{Federation, Plugins, Settings as FederationSettings};
+use fedwit_federation::{Federation, Plugins, PublicKey, Settings as FederationSettings, TrustedKeys};
 use fedwit_store::{Store, StoreOptions};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::plugins;
 use crate::readiness::Check;
-use crate::settings::Settings;
+use crate::settings::{Settings, SignatureSettings};
 
 /// A started application.
 pub(crate) struct Application {
@@ -76,23 +76,36 @@ pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> R
 /// The plugins of the folder that was given, or of the first that is there.
 async fn installed(settings: &Settings) -> Result<Plugins> {
     let (arguments, limits) = (settings.plugins.clone(), settings.plugin_limits.limits());
+    let trusted = trusted(&settings.signatures)?;
     let load = move || {
         let runtime = plugins::runtime(limits, &arguments)?;
         let folders = plugins::folders(&arguments);
         match folders.iter().find(|folder| folder.is_dir()) {
-            Some(folder) => load(&runtime, folder),
-            None if arguments.folder.is_some() => load(&runtime, &folders[0]),
+            Some(folder) => load(&runtime, folder, trusted),
+            None if arguments.folder.is_some() => load(&runtime, &folders[0], trusted),
             None => {
-                warn!("there is no folder of plugins, so that no session can aggregate anything");
-                Ok(Plugins::default())
+                warn!("there is no folder of plugins, so that there are none but those that were installed");
+                Ok(Plugins::new(runtime, trusted))
             }
         }
     };
     tokio::task::spawn_blocking(load).await.context("loading plugins")?
 }
 
-fn load(runtime: &fedwit_runtime::Runtime, folder: &Path) -> Result<Plugins> {
-    let plugins = Plugins::load(runtime, folder).with_context(|| format!("plugins in {}", folder.display()))?;
+/// The keys that installed plugins are signed with.
+fn trusted(settings: &SignatureSettings) -> Result<TrustedKeys> {
+    let mut keys = Vec::with_capacity(settings.plugin_keys.len());
+    for path in &settings.plugin_keys {
+        let named = || format!("plugin key {}", path.display());
+        let pem = std::fs::read_to_string(path).with_context(named)?;
+        keys.push(PublicKey::from_pem(&pem).with_context(named)?);
+    }
+    Ok(TrustedKeys::new(keys, settings.require_signed_plugins))
+}
+
+fn load(runtime: &fedwit_runtime::Runtime, folder: &Path, trusted: TrustedKeys) -> Result<Plugins> {
+    let plugins =
+        Plugins::load(runtime, folder, trusted).with_context(|| format!("plugins in {}", folder.display()))?;
     let list = plugins.list();
     let names: Vec<&str> = list.iter().map(|plugin| plugin.name.as_str()).collect();
     info!(plugins.folder = %folder.display(), plugins.count = names.len(), "plugins: {}", names.join(", "));

@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// Looks at model files, and changes their format.
     #[command(subcommand)]
     Model(ModelCommand),
-    /// Makes plugins.
+    /// Makes, checks, signs and installs plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
 }
@@ -155,7 +155,7 @@ fn combiners(argument: &str) -> Result<usize, String> {
     }
 }
 
-fn json_object(argument: &str) -> Result<String, String> {
+pub(crate) fn json_object(argument: &str) -> Result<String, String> {
     match serde_json::from_str(argument) {
         Ok(serde_json::Value::Object(_)) => Ok(argument.to_owned()),
         Ok(_) => Err("this is JSON, but no object".to_owned()),

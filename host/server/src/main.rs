@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Command::Aggregate(arguments) => aggregate::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Model(ModelCommand::Info(arguments)) => model::info(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Model(ModelCommand::Convert(arguments)) => model::convert(&arguments).map(|()| ExitCode::SUCCESS),
-        Command::Plugin(command) => plugin_command::run(&command).map(|()| ExitCode::SUCCESS),
+        Command::Plugin(command) => plugin_command::run(command),
     };
     match result {
         Ok(code) => code,

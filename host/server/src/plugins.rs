@@ -10,16 +10,20 @@ use crate::command_line::PluginArguments;
 /// Loads the plugin of a name, or of a component's file.
 pub(crate) fn load(plugin: &str, arguments: &PluginArguments) -> Result<Plugin> {
     let path = find(plugin, &folders(arguments))?;
-    let name = path.display().to_string();
-    let limits = Limits::default();
-    let size = std::fs::metadata(&path).with_context(|| format!("plugin {name}"))?.len();
-    // Before it is read into memory; the runtime has the same limit.
-    if usize::try_from(size).map_or(true, |size| size > limits.component_bytes) {
-        bail!("plugin {name}: {size} bytes are more than the {} that a component may have", limits.component_bytes);
-    }
-    let component = std::fs::read(&path).with_context(|| format!("plugin {name}"))?;
-    let runtime = runtime(limits, arguments)?;
+    let component = read_component(&path)?;
+    let (runtime, name) = (runtime(Limits::default(), arguments)?, path.display().to_string());
     runtime.load(&name, &component).with_context(|| format!("plugin {name}"))
+}
+
+/// Reads a component's file, unless it is larger than any component may be.
+pub(crate) fn read_component(path: &Path) -> Result<Vec<u8>> {
+    let (name, limit) = (path.display(), Limits::default().component_bytes);
+    let size = std::fs::metadata(path).with_context(|| format!("plugin {name}"))?.len();
+    // Before it is read into memory; the runtime has the same limit.
+    if usize::try_from(size).map_or(true, |size| size > limit) {
+        bail!("plugin {name}: {size} bytes are more than the {limit} that a component may have");
+    }
+    std::fs::read(path).with_context(|| format!("plugin {name}"))
 }
 
 /// What loads them, with the compiled ones kept where `arguments` say.

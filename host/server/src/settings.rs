@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     #[command(flatten, next_help_heading = "Plugins")]
     pub(crate) plugins: PluginArguments,
     #[command(flatten)]
+    pub(crate) signatures: SignatureSettings,
+    #[command(flatten)]
     pub(crate) plugin_limits: PluginLimits,
     #[command(flatten)]
     pub(crate) work: WorkSettings,
@@ -125,6 +127,20 @@ pub(crate) struct CombinerSettings {
     /// merged; each holds an accumulator of its own while a round is folded.
     #[arg(long, env = "FEDWIT_COMBINERS", value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(crate) combiners: usize,
+}
+
+/// Who may have made the plugins that are installed.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Plugins")]
+pub(crate) struct SignatureSettings {
+    /// A public key (PEM) that signatures of installed plugins are checked with; give it once for each, or several with
+    /// commas between them [default: none, so that signatures are not looked at].
+    #[arg(long, env = "FEDWIT_PLUGIN_KEYS", value_name = "FILE", value_delimiter = ',')]
+    pub(crate) plugin_keys: Vec<PathBuf>,
+    /// Install no plugin that is not signed with one of these keys, and use none that was installed before. What lies in
+    /// the folder of plugins needs no signature.
+    #[arg(long, env = "FEDWIT_REQUIRE_SIGNED_PLUGINS", value_parser = BoolishValueParser::new())]
+    pub(crate) require_signed_plugins: bool,
 }
 
 /// What the machine is used for.

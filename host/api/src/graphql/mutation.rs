@@ -1,13 +1,13 @@
 //! What can be done.
 
 use async_graphql::{Context, ID, Object};
-use fedwit_domain::{ModelId, PackageId, SessionId, Start};
-use fedwit_federation::{NewPackageFile, NewSeed, NewSessionRequest};
+use fedwit_domain::{Digest, ModelId, PackageId, SessionId, Start};
+use fedwit_federation::{NewPackageFile, NewSeed, NewSessionRequest, PluginInstall, PluginName};
 
 use super::inputs::{CreateSessionInput, StartSessionInput};
-use super::multipart::FileUpload;
-use super::types::{Model, ModelFormat, Package, PredictionRequest, Session};
-use super::{Failure, federation, rows};
+use super::multipart::{FileUpload, Received};
+use super::types::{Model, ModelFormat, Package, Plugin, PluginJob, PredictionRequest, Session};
+use super::{Failure, federation, plugins, rows};
 
 /// What something costs that is more than reading.
 const ACT: usize = 200;
@@ -114,6 +114,81 @@ impl Mutation {
         package_row(ctx, id).await
     }
 
+    /// Begins to install a plugin, and gives the job that does it: ask for `pluginJob`, or watch it. What is wrong with
+    /// the component ends the job. Rounds that run end on the plugin they began with; the next ones run on the new one.
+    #[graphql(complexity = "ACT + child_complexity")]
+    async fn install_plugin(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A WebAssembly component.")] file: FileUpload,
+        #[graphql(desc = "Its ed25519 signature, as 128 hexadecimal digits.")] signature: Option<String>,
+        #[graphql(desc = "What it is granted of what it wants.", default)] grant: Vec<String>,
+        #[graphql(desc = "Whether it is used from now on, in the place of all others of its name.", default = true)]
+        enable: bool,
+    ) -> Result<PluginJob, Failure> {
+        let Received { name: source, upload: file } = file.take(ctx)?;
+        let install = PluginInstall { file, source, signature, granted: grant, enable };
+        let federation = federation(ctx);
+        let job = federation.plugin_job(federation.install_plugin(install).await?)?;
+        let now = job.borrow().clone();
+        Ok(PluginJob(now))
+    }
+
+    /// Uses a plugin that was installed from the next round on, in the place of all others of its name.
+    #[graphql(complexity = "ACT + child_complexity")]
+    async fn enable_plugin(
+        &self,
+        ctx: &Context<'_>,
+        name: Option<String>,
+        #[graphql(desc = "The component's SHA-256.")] digest: Option<String>,
+    ) -> Result<Plugin, Failure> {
+        let meant = plugins::name(name, digest)?;
+        let digest = federation(ctx).enable_plugin(&meant).await?;
+        plugin(ctx, digest)
+    }
+
+    /// Uses a plugin no longer. Rounds that run on it end on it. A session that names it fails its next attempt, unless a
+    /// plugin that is built in has the name too.
+    #[graphql(complexity = "ACT + child_complexity")]
+    async fn disable_plugin(
+        &self,
+        ctx: &Context<'_>,
+        name: Option<String>,
+        #[graphql(desc = "The component's SHA-256.")] digest: Option<String>,
+    ) -> Result<Plugin, Failure> {
+        let meant = plugins::name(name, digest)?;
+        let digest = federation(ctx).disable_plugin(&meant).await?;
+        plugin(ctx, digest)
+    }
+
+    /// Grants a plugin these permissions, and no others.
+    #[graphql(complexity = "ACT + child_complexity")]
+    async fn grant_plugin(
+        &self,
+        ctx: &Context<'_>,
+        name: Option<String>,
+        #[graphql(desc = "The component's SHA-256.")] digest: Option<String>,
+        #[graphql(desc = "Such as `wall-clock` or `outbound-host:example.org`.")] permissions: Vec<String>,
+    ) -> Result<Plugin, Failure> {
+        let meant = plugins::name(name, digest)?;
+        let digest = federation(ctx).grant_plugin(&meant, permissions).await?;
+        plugin(ctx, digest)
+    }
+
+    /// Removes a plugin that was installed, and gives its digest. One that an active session uses is removed only by
+    /// force, and the session's next attempt fails then.
+    #[graphql(complexity = "ACT")]
+    async fn remove_plugin(
+        &self,
+        ctx: &Context<'_>,
+        name: Option<String>,
+        #[graphql(desc = "The component's SHA-256.")] digest: Option<String>,
+        #[graphql(default)] force: bool,
+    ) -> Result<String, Failure> {
+        let meant = plugins::name(name, digest)?;
+        Ok(federation(ctx).remove_plugin(&meant, force).await?.to_string())
+    }
+
     /// Asks clients that are there to predict with a model; all of them if none is named.
     #[graphql(complexity = "ACT + child_complexity")]
     async fn start_prediction(
@@ -138,6 +213,11 @@ async fn start(ctx: &Context<'_>, id: SessionId, input: StartSessionInput) -> Re
         federation(ctx).start_session_now(id, start).await?;
     }
     Ok(())
+}
+
+fn plugin(ctx: &Context<'_>, digest: Digest) -> Result<Plugin, Failure> {
+    let found = plugins::find(federation(ctx), &PluginName::Digest(digest));
+    found.map(Plugin).ok_or_else(|| Failure::not_found("plugin", &digest))
 }
 
 async fn session(ctx: &Context<'_>, id: SessionId) -> Result<Session, Failure> {

@@ -10,9 +10,10 @@ use super::inputs::{
 };
 use super::paging::{self, List, Paging};
 use super::types::{
-    Client, Combiner, Metric, Model, Package, Plugin, Prediction, Refusal, Round, Server, Session, Validation,
+    Client, Combiner, Metric, Model, Package, Plugin, PluginJob, PluginWorld, Prediction, Refusal, Round, Server,
+    Session, Validation,
 };
-use super::{Failure, federation, rows};
+use super::{Failure, federation, plugins, rows};
 
 pub(super) struct Query;
 
@@ -25,15 +26,40 @@ impl Query {
         Server
     }
 
-    /// The aggregators that are installed.
+    /// The plugins that there are: those that are built in, then those that were installed, in that order.
     #[graphql(complexity = "20 * child_complexity")]
-    async fn plugins(&self, ctx: &Context<'_>) -> Vec<Plugin> {
-        federation(ctx).plugins().into_iter().map(Plugin).collect()
+    async fn plugins(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Made for this.")] world: Option<PluginWorld>,
+        #[graphql(desc = "Whether it is the one that is used under its name.")] enabled: Option<bool>,
+        #[graphql(desc = "Of this name.")] name: Option<String>,
+    ) -> Vec<Plugin> {
+        let mut plugins = federation(ctx).plugins();
+        plugins.retain(|plugin| {
+            world.is_none_or(|world| plugin.world == world.name())
+                && enabled.is_none_or(|enabled| plugin.enabled == enabled)
+                && name.as_ref().is_none_or(|name| plugin.name == *name)
+        });
+        plugins.into_iter().map(Plugin).collect()
     }
 
-    /// The aggregator of a name.
-    async fn plugin(&self, ctx: &Context<'_>, name: String) -> Option<Plugin> {
-        federation(ctx).plugins().into_iter().find(|plugin| plugin.name == name).map(Plugin)
+    /// The plugin of a digest; or the one that is used under a name, and if none is, the last of that name.
+    async fn plugin(
+        &self,
+        ctx: &Context<'_>,
+        name: Option<String>,
+        #[graphql(desc = "The component's SHA-256.")] digest: Option<String>,
+    ) -> Result<Option<Plugin>, Failure> {
+        let meant = plugins::name(name, digest)?;
+        Ok(plugins::find(federation(ctx), &meant).map(Plugin))
+    }
+
+    /// An installation of a plugin.
+    async fn plugin_job(&self, ctx: &Context<'_>, id: ID) -> Result<PluginJob, Failure> {
+        let job = federation(ctx).plugin_job(id.parse()?)?;
+        let now = job.borrow().clone();
+        Ok(PluginJob(now))
     }
 
     /// The combiners.

@@ -1,10 +1,10 @@
 //! What can be watched.
 
 use async_graphql::{Context, ID, Subscription as Subscribe};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::scalars::Int64;
-use super::types::SessionEvent;
+use super::types::{PluginJob, SessionEvent};
 use super::{Failure, federation};
 
 pub(super) struct Subscription;
@@ -31,5 +31,28 @@ impl Subscription {
             let recorded = event?;
             Ok(SessionEvent { session, recorded })
         }))
+    }
+
+    /// How far an installation of a plugin is: now, and whenever that changes, until it has ended. A stage that is over
+    /// in a moment may be passed over.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn plugin_job(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> Result<impl Stream<Item = Result<PluginJob, Failure>> + use<>, Failure> {
+        let job = federation(ctx).plugin_job(id.parse()?)?;
+        // What was said last, if anything was.
+        let states = stream::unfold((job, None), async |(mut job, said): (_, Option<bool>)| {
+            match said {
+                None => {}
+                Some(true) => return None,
+                Some(false) => job.changed().await.ok()?,
+            }
+            let now: fedwit_federation::PluginJob = job.borrow_and_update().clone();
+            let ended = now.has_ended();
+            Some((Ok(PluginJob(now)), (job, Some(ended))))
+        });
+        Ok(states)
     }
 }

@@ -5,6 +5,7 @@ mod commands;
 mod events;
 mod lists;
 mod page;
+mod plugins;
 mod refused;
 mod schema;
 mod script;

@@ -33,7 +33,7 @@ async fn send(server: &Server, parts: &[Part<'_>]) -> (StatusCode, Value) {
     server.send(&headers, form(parts)).await
 }
 
-async fn upload(server: &Server, query: &str, name: &str, file: &[u8]) -> Value {
+pub(crate) async fn upload(server: &Server, query: &str, name: &str, file: &[u8]) -> Value {
     let map = json!({ "0": ["variables.file"] }).to_string();
     let parts = [("operations", None, &*operations(query)), ("map", None, map.as_bytes()), ("0", Some(name), file)];
     let (status, answer) = send(server, &parts).await;

@@ -8,7 +8,8 @@ use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode};
 use fedwit_api::ApiSettings;
 use fedwit_domain::ports::SystemClock;
-use fedwit_federation::{Federation, Plugins, Settings};
+use fedwit_federation::{Federation, Plugins, Settings, TrustedKeys};
+use fedwit_runtime::{Limits, Runtime};
 use fedwit_store::{Store, StoreOptions};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -51,7 +52,9 @@ impl Server {
         let options = StoreOptions { folder: folder.path().to_owned(), low_disk_bytes: 0 };
         let store = Store::open(options).await.unwrap();
         let clock = Arc::new(SystemClock::default());
-        let federation = Federation::start(store, Plugins::default(), clock, Settings::default()).await.unwrap();
+        let runtime = Runtime::new(Limits::default(), None).unwrap();
+        let plugins = Plugins::new(runtime, TrustedKeys::default());
+        let federation = Federation::start(store, plugins, clock, Settings::default()).await.unwrap();
         let router = fedwit_api::router(federation.clone(), ApiSettings::default());
         Self { federation, router, _folder: folder }
     }

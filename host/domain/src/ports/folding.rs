@@ -134,6 +134,22 @@ pub enum FoldingError {
         /// Those that there are.
         installed: String,
     },
+    /// A plugin of this name is installed, and not enabled.
+    #[error("aggregator `{name}` is disabled")]
+    Disabled {
+        /// The name.
+        name: String,
+    },
+    /// What an attempt began with is not there any more.
+    #[error("aggregator `{name}` {version} ({digest}), which the attempt began with, is not installed any more")]
+    Gone {
+        /// The name.
+        name: String,
+        /// The version.
+        version: String,
+        /// The component.
+        digest: Digest,
+    },
     /// The plugin does not take the configuration.
     #[error("aggregator `{plugin}` does not take this configuration: {problem}")]
     Config {

@@ -45,7 +45,7 @@ async fn start(folder: &Path, combiners: usize, balancer: Option<Arc<dyn LoadBal
         balancer,
     };
     let settings = Settings { combiners, ..Settings::default() };
-    Federation::start_with(store, ports, Plugins::default(), settings, Pool::new(2)).await.unwrap()
+    Federation::start_with(store, ports, Plugins::none(), settings, Pool::new(2)).await.unwrap()
 }
 
 /// The folder's last owner may be on its way out.

@@ -38,6 +38,8 @@ pub(crate) enum SettingsError {
          and {0} is none"
     )]
     OpenToOthers(SocketAddr),
+    #[error("--require-signed-plugins without --plugin-keys would refuse every plugin: name the keys that are trusted")]
+    NoKeys,
 }
 
 /// The settings of `fedwit serve`, from the command line and environment of this process and the file that they name.
@@ -66,6 +68,10 @@ fn parse(first: ServeArguments, line: Vec<OsString>, variables: Vec<OsString>) -
 fn check(settings: &Settings) -> Result<(), SettingsError> {
     if !settings.access.no_auth {
         return Err(SettingsError::AccessControl);
+    }
+    let signatures = &settings.signatures;
+    if signatures.require_signed_plugins && signatures.plugin_keys.is_empty() {
+        return Err(SettingsError::NoKeys);
     }
     let reaches_others = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
     match settings.listener.listen.iter().find(reaches_others) {
