@@ -6,8 +6,16 @@ use std::collections::HashMap;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// The host's crates from the ground up.
-const FLOORS: [&str; 7] =
-    ["fedwit-tensor", "fedwit-domain", "fedwit-store", "fedwit-runtime", "fedwit-federation", "fedwit-api", "fedwit"];
+const FLOORS: [&str; 8] = [
+    "fedwit-tensor",
+    "fedwit-domain",
+    "fedwit-store",
+    "fedwit-runtime",
+    "fedwit-conformance",
+    "fedwit-federation",
+    "fedwit-api",
+    "fedwit",
+];
 
 /// Who alone may use what.
 const WALLS: [(&str, &str); 11] = [

@@ -315,6 +315,28 @@ async fn the_exit_code_tells_a_refusal_from_a_failure() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_component_is_checked_rule_by_rule() -> Result<()> {
+    let cache = target::plugin_cache();
+    let (good, bad) = (target::component("fedavg")?, target::component("wayward")?);
+    let said = fedwit(["check", path(&good), "--plugin-cache", path(&cache)]).await?;
+    ensure!(said.code == 0 && said.out.contains("passed  order-does-not-matter"), "{}{}", said.out, said.err);
+    let config = r#"{"way": "last-wins"}"#;
+    let wrong = ["check", path(&bad), "--json", "--config", config, "--plugin-cache", path(&cache)];
+    let said = fedwit(wrong).await?;
+    let shown: Value = serde_json::from_str(&said.out)?;
+    ensure!(said.code == 1 && shown["passed"] == false, "{shown}");
+    let rules = shown["rules"].as_array().context("rules")?;
+    let rule = rules.iter().find(|rule| rule["rule"] == "order-does-not-matter").context("the rule")?;
+    ensure!(rule["verdict"] == "failed" && rule["how"].as_str().is_some_and(|how| how.contains("tensor")), "{rule}");
+    let folder = tempfile::tempdir()?;
+    let none = folder.path().join("x.wasm");
+    std::fs::write(&none, b"hello")?;
+    let said = fedwit(["check", path(&none)]).await?;
+    ensure!(said.code == REFUSED && said.err.contains("PLUGIN_NOT_A_COMPONENT"), "{}", said.err);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_component_is_inspected_without_a_server() -> Result<()> {
     let cache = target::plugin_cache();
     let file = target::component("fedadam")?;

@@ -2,6 +2,7 @@
 
 mod bindings;
 mod change;
+mod check;
 mod component;
 mod inspect;
 mod install;
@@ -40,6 +41,8 @@ pub(crate) enum PluginCommand {
     Remove(change::RemoveArguments),
     /// Shows what a component is.
     Inspect(inspect::InspectArguments),
+    /// Runs a component against the rules of its world.
+    Check(check::CheckArguments),
     /// Makes a pair of keys to sign components with.
     Keygen(key::KeygenArguments),
     /// Signs a component; the signature lies beside it.
@@ -58,6 +61,7 @@ pub(crate) fn run(command: PluginCommand) -> Result<ExitCode> {
         PluginCommand::Disable(arguments) => server::block_on(change::disable(arguments)),
         PluginCommand::Remove(arguments) => server::block_on(change::remove(arguments)),
         PluginCommand::Inspect(arguments) => inspect::run(&arguments),
+        PluginCommand::Check(arguments) => check::run(&arguments),
         PluginCommand::Keygen(arguments) => key::run(&arguments),
         PluginCommand::Sign(arguments) => sign::run(&arguments),
     }
