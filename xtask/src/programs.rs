@@ -16,7 +16,8 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<OsString> {
     for target in WASI_TARGETS {
         toolchain::ensure_target(workspace, target)?;
     }
-    let tools = workspace.target().join("tools");
+    // Of another version it would be another folder.
+    let tools = workspace.target().join("tools").join(format!("cargo-component-{CARGO_COMPONENT}"));
     if !tools.join("bin/cargo-component").is_file() {
         let mut cargo = workspace.cargo();
         // Without optimisation: it is compiled in a third of the time, and has little to do.

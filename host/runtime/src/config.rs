@@ -1,7 +1,8 @@
 //! Configurations, and the schemas of plugins that describe them.
 //!
-//! A configuration is a JSON object of bounded size; what it may hold is the plugin's to check. A schema is a stranger's, like everything that a plugin says: it may refer to nothing outside of itself, and how much
-//! work it can make is counted when the plugin is loaded.
+//! A configuration is a JSON object of bounded size; what it may hold is the plugin's to check, and its schema is for those
+//! who write one. A schema is a stranger's, like everything that a plugin says: it may refer to nothing outside of itself,
+//! and how much work it can make is counted when the plugin is loaded.
 
 mod cost;
 
@@ -29,7 +30,7 @@ pub enum ConfigError {
         /// What is allowed.
         limit: usize,
     },
-    /// The plugin's schema does not allow it.
+    /// It is no JSON.
     #[error("{}", in_words(.key, .problem))]
     Invalid {
         /// The key, such as `learning_rate` or `layers/0/rate`; empty for the whole.
@@ -43,7 +44,7 @@ fn in_words(key: &str, problem: &str) -> String {
     if key.is_empty() { problem.to_owned() } else { format!("`{key}`: {problem}") }
 }
 
-/// A plugin's schema, ready to check configurations.
+/// A plugin's schema, fit to be shown.
 #[derive(Clone)]
 pub(crate) struct ConfigSchema {
     json: Arc<Value>,

@@ -1,5 +1,4 @@
-// The host has checked the JSON against the plugin's schema before the plugin sees it. It is read with care all the
-// same: what is no flat object of known numbers is refused by the name of its key.
+// The host hands over any JSON object. What is no flat object of known numbers is refused by the name of its key.
 #include "config.h"
 
 #include <math.h>
