@@ -56,16 +56,16 @@ impl Plugin {
     /// Begins a round on an instance of its own.
     ///
     /// # Errors
-    /// [`crate::Fault::InvalidConfig`] if the configuration is no JSON object of bounded size or the plugin refuses it,
-    /// or whatever else it does wrong.
+    /// [`crate::Fault::InvalidConfig`] if its schema does not allow its configuration or the plugin refuses it, or
+    /// whatever else it does wrong.
     pub fn begin(&self, round: Round) -> Result<Aggregation, PluginError> {
         Aggregation::begin(&self.inner, round)
     }
 
-    /// Refuses what can be no configuration of any plugin. No code of the plugin runs.
+    /// Checks a configuration against the plugin's schema. No code of the plugin runs.
     ///
     /// # Errors
-    /// [`ConfigError`] says what is wrong, and what is allowed.
+    /// [`ConfigError`] names the key and what is allowed.
     pub fn check_config(&self, config: &serde_json::Value) -> Result<(), ConfigError> {
         self.inner.check_config(&config.to_string())
     }
@@ -134,7 +134,7 @@ impl Inner {
         self.description.as_ref().map_or(&[], |description| &description.permissions)
     }
 
-    /// Refuses to run a plugin that lacks what it declares, or with what is no configuration.
+    /// Refuses to run a plugin that lacks what it declares, or with a configuration that its schema does not allow.
     pub(crate) fn ready(&self, function: &'static str, config: &str) -> Result<(), PluginError> {
         if let Some(permission) = self.permissions().iter().find(|permission| !self.grants.has(permission)) {
             return Err(self.error(function, Fault::NotGranted(permission.clone())));

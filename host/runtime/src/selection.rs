@@ -94,8 +94,8 @@ impl Plugin {
         checked(selected?, clients).map_err(|why| instance.answer(FUNCTION, &why))
     }
 
-    /// Has a client selector or a load balancer look at a configuration. An aggregator or a storage adapter sees it only
-    /// when it begins; before that it is no more than seen to be one.
+    /// Has a client selector or a load balancer look at a configuration, after its schema did. For an aggregator or a
+    /// storage adapter the schema is all that there is before they begin.
     ///
     /// # Errors
     /// [`crate::Fault::InvalidConfig`] names the key and what is allowed; or whatever else the plugin does wrong.

@@ -99,7 +99,7 @@ impl Plugin {
     /// Opens a storage adapter over the host's store. What it writes lies in the folder `scratch` until it is kept.
     ///
     /// # Errors
-    /// [`crate::Fault::InvalidConfig`] if the configuration is none or the plugin refuses it, or
+    /// [`crate::Fault::InvalidConfig`] if its schema does not allow its configuration or the plugin refuses it, or
     /// whatever else it does wrong.
     pub fn open_storage(
         &self,

@@ -12,8 +12,18 @@ use serde_json::Value;
 /// configuration.
 const MOST: u64 = 10_000;
 
-/// Keywords that refer to something in ways that are not followed here.
-const FORBIDDEN: [&str; 6] = ["$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$anchor", "$id"];
+/// Keywords that refer to something in ways that are not followed here, or that check each value once more at every level
+/// around it.
+const FORBIDDEN: [&str; 8] = [
+    "$anchor",
+    "$dynamicAnchor",
+    "$dynamicRef",
+    "$id",
+    "$recursiveAnchor",
+    "$recursiveRef",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
 
 /// Says why a schema could make too much work, or what it refers to that it may not.
 pub(super) fn check(schema: &Value) -> Result<(), String> {
