@@ -8,6 +8,7 @@ mod blobs;
 mod clock;
 mod event_log;
 mod folding;
+mod plugins;
 
 pub use balancing::fake::FakeLoadBalancer;
 pub use balancing::{BalancingError, CombinerLoad, LoadBalancer, Placement};
@@ -19,3 +20,4 @@ pub use event_log::fake::FakeEventLog;
 pub use event_log::{Append, Appended, EventLog, LogError, Replay};
 pub use folding::fake::FakeFolding;
 pub use folding::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, Folding, FoldingError, UncheckedUpdate};
+pub use plugins::NoPlugin;

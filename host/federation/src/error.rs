@@ -1,6 +1,6 @@
 //! What goes wrong for a user of the federation.
 
-use fedwit_domain::ports::{BlobError, FoldingError, LogError};
+use fedwit_domain::ports::{BlobError, FoldingError, LogError, NoPlugin};
 use fedwit_domain::{IdError, Refusal};
 use fedwit_store::StoreError;
 use thiserror::Error;
@@ -32,6 +32,9 @@ pub enum FederationError {
         /// Those that a round needs.
         required: u32,
     },
+    /// There is no plugin of a name that is given.
+    #[error(transparent)]
+    NoPlugin(#[from] NoPlugin),
     /// No aggregator can be run as asked.
     #[error(transparent)]
     Aggregator(FoldingError),
@@ -108,11 +111,11 @@ impl FederationError {
             Self::Refused(Refusal::Update(refusal)) => refusal.code(),
             Self::Refused(_) => "SESSION_STATUS",
             Self::TooFewClients { .. } => "CLIENTS_TOO_FEW",
-            Self::Aggregator(FoldingError::NoPlugin { .. }) => "PLUGIN_UNKNOWN",
-            Self::Aggregator(FoldingError::Disabled { .. }) => "PLUGIN_DISABLED",
+            Self::NoPlugin(NoPlugin::Unknown { .. }) => "PLUGIN_UNKNOWN",
+            Self::NoPlugin(NoPlugin::Disabled { .. }) => "PLUGIN_DISABLED",
             Self::Plugin(error) => error.code(),
             Self::Aggregator(FoldingError::Config { .. }) => "PLUGIN_CONFIG_INVALID",
-            Self::Aggregator(_) => "PLUGIN_FAILED",
+            Self::NoPlugin(NoPlugin::Gone { .. }) | Self::Aggregator(_) => "PLUGIN_FAILED",
             Self::Seed { .. } => "SEED_MODEL_INVALID",
             Self::Format { .. } => "MODEL_FORMAT",
             Self::Invalid { .. } => "INVALID",
@@ -132,16 +135,19 @@ impl FederationError {
             Self::Refused(Refusal::Config(_))
             | Self::Id(_)
             | Self::Plugin(_)
-            | Self::Aggregator(
-                FoldingError::NoPlugin { .. } | FoldingError::Disabled { .. } | FoldingError::Config { .. },
-            )
+            | Self::NoPlugin(NoPlugin::Unknown { .. } | NoPlugin::Disabled { .. })
+            | Self::Aggregator(FoldingError::Config { .. })
             | Self::Seed { .. }
             | Self::Format { .. }
             | Self::Invalid { .. }
             | Self::TooLarge { .. } => ErrorKind::Invalid,
             Self::Refused(_) => ErrorKind::Conflict,
             Self::Unavailable(_) => ErrorKind::Unavailable,
-            Self::Aggregator(_) | Self::Store(_) | Self::Log(_) | Self::Internal(_) => ErrorKind::Internal,
+            Self::NoPlugin(NoPlugin::Gone { .. })
+            | Self::Aggregator(_)
+            | Self::Store(_)
+            | Self::Log(_)
+            | Self::Internal(_) => ErrorKind::Internal,
         }
     }
 }
@@ -170,6 +176,7 @@ impl From<FoldingError> for FederationError {
     fn from(error: FoldingError) -> Self {
         match error {
             FoldingError::Host(problem) => Self::Internal(problem),
+            FoldingError::NoPlugin(missing) => Self::NoPlugin(missing),
             other => Self::Aggregator(other),
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fedwit_domain::ports::{Blobs, Fold, FoldStart, Folding, FoldingError, UncheckedUpdate};
 use fedwit_domain::{Digest, PluginVersion, UpdateRefusal};
-use fedwit_runtime::{Fault, PluginError, Round, SavedState};
+use fedwit_runtime::{Fault, PluginError, Round, SavedState, World};
 use fedwit_tensor::formats::Limits;
 use serde_json::{Map, Value};
 
@@ -47,7 +47,7 @@ impl PluginFolding {
 #[async_trait]
 impl Folding for PluginFolding {
     fn plugin(&self, name: &str) -> Result<PluginVersion, FoldingError> {
-        self.shared.plugins.get(name).map(|plugin| version(&plugin))
+        Ok(version(&self.shared.plugins.get(World::Aggregator, name)?))
     }
 
     async fn try_begin(
@@ -56,7 +56,7 @@ impl Folding for PluginFolding {
         config: &Map<String, Value>,
         model: Digest,
     ) -> Result<(), FoldingError> {
-        let plugin = self.shared.plugins.get(aggregator)?;
+        let plugin = self.shared.plugins.get(World::Aggregator, aggregator)?;
         let global_model = self.shared.global_model(model).await?;
         let config = Value::Object(config.clone()).to_string();
         let round = Round { number: 1, config, seed: 0, global_model, state: None };

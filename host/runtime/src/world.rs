@@ -36,6 +36,17 @@ impl World {
         }
     }
 
+    /// What one of its plugins is, in a sentence: `client selector`.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Aggregator => "aggregator",
+            Self::ClientSelector => "client selector",
+            Self::LoadBalancer => "load balancer",
+            Self::StorageAdapter => "storage adapter",
+        }
+    }
+
     /// The interface that its plugins export.
     #[must_use]
     pub fn interface(self) -> String {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::ports::StoredBlob;
+use crate::ports::{NoPlugin, StoredBlob};
 use crate::{
     AttemptNumber, ClientId, CombinerName, Digest, Metrics, ModelId, PluginVersion, RoundNumber, SessionId, StateBlob,
     UpdateId, UpdateRefusal,
@@ -126,30 +126,9 @@ pub struct FoldOutcome {
 /// Why there is no aggregation.
 #[derive(Debug, Error)]
 pub enum FoldingError {
-    /// No plugin has this name.
-    #[error("there is no aggregator `{name}`; installed are {installed}")]
-    NoPlugin {
-        /// The name.
-        name: String,
-        /// Those that there are.
-        installed: String,
-    },
-    /// A plugin of this name is installed, and not enabled.
-    #[error("aggregator `{name}` is disabled")]
-    Disabled {
-        /// The name.
-        name: String,
-    },
-    /// What an attempt began with is not there any more.
-    #[error("aggregator `{name}` {version} ({digest}), which the attempt began with, is not installed any more")]
-    Gone {
-        /// The name.
-        name: String,
-        /// The version.
-        version: String,
-        /// The component.
-        digest: Digest,
-    },
+    /// There is no plugin to run.
+    #[error(transparent)]
+    NoPlugin(#[from] NoPlugin),
     /// The plugin does not take the configuration.
     #[error("aggregator `{plugin}` does not take this configuration: {problem}")]
     Config {

@@ -1,7 +1,7 @@
-//! Finding the plugin that a session or an attempt of it means.
+//! Finding the plugin that is meant by a name, or that an attempt began with.
 
 use fedwit_domain::PluginVersion;
-use fedwit_domain::ports::{Blobs, FoldingError};
+use fedwit_domain::ports::{Blobs, FoldingError, NoPlugin};
 use fedwit_runtime::{Plugin, World};
 
 use super::restore::read;
@@ -9,22 +9,22 @@ use super::{Plugins, digest};
 use crate::pool::Pool;
 
 impl Plugins {
-    /// The aggregator that is used under a name.
-    pub(crate) fn get(&self, name: &str) -> Result<Plugin, FoldingError> {
-        let (table, world) = (self.table(), World::Aggregator.name());
-        if let Some(plugin) = table.get(world, name) {
+    /// The plugin that is used under a name in a world.
+    pub(crate) fn get(&self, world: World, name: &str) -> Result<Plugin, NoPlugin> {
+        let (table, what) = (self.table(), world.words());
+        if let Some(plugin) = table.get(world.name(), name) {
             return Ok(plugin.clone());
         }
         let name = name.to_owned();
-        if table.is_installed(world, &name) {
-            return Err(FoldingError::Disabled { name });
+        if table.is_installed(world.name(), &name) {
+            return Err(NoPlugin::Disabled { what, name });
         }
-        let names = table.names(world);
+        let names = table.names(world.name());
         let installed = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Err(FoldingError::NoPlugin { name, installed })
+        Err(NoPlugin::Unknown { what, name, installed })
     }
 
-    /// Exactly the plugin that an attempt began with, whatever is used under its name by now.
+    /// Exactly the aggregator that an attempt began with, whatever is used under its name by now.
     pub(crate) async fn exactly(
         &self,
         version: &PluginVersion,
@@ -42,7 +42,8 @@ impl Plugins {
         }
         let PluginVersion { name, version, digest } = version;
         let Some(row) = table.row(digest) else {
-            return Err(FoldingError::Gone { name: name.clone(), version: version.clone(), digest: *digest });
+            let (name, version) = (name.clone(), version.clone());
+            return Err(NoPlugin::Gone { what: World::Aggregator.words(), name, version, digest: *digest }.into());
         };
         let file = blobs.open(digest).await.map_err(|error| FoldingError::Host(error.to_string()))?;
         let (runtime, row) = (self.shared.runtime.clone(), row.clone());

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, Folding, FoldingError, UncheckedUpdate};
-use crate::ports::Blobs;
+use crate::ports::{Blobs, NoPlugin};
 use crate::{ClientId, CombinerName, Digest, Metrics, PluginVersion, UpdateId, UpdateRefusal};
 
 /// Takes the mean of numbers weighted with examples, under the name `mean`. It can be told to break on an update, or to
@@ -60,7 +60,8 @@ impl<B: Blobs + ?Sized + 'static> Folding for FakeFolding<B> {
             let digest = Digest::from_bytes([7; 32]);
             Ok(PluginVersion { name: name.to_owned(), version: "1".to_owned(), digest })
         } else {
-            Err(FoldingError::NoPlugin { name: name.to_owned(), installed: "mean".to_owned() })
+            let (name, installed) = (name.to_owned(), "mean".to_owned());
+            Err(NoPlugin::Unknown { what: "aggregator", name, installed }.into())
         }
     }
 
