@@ -11,7 +11,7 @@ use crate::mapping::Mapping;
 use crate::vectors::vectorised;
 
 /// Elements that are computed with at a time: some float64 buffers of this length fit the first-level cache.
-pub(crate) const BLOCK: usize = 2048;
+pub(crate) const BLOCK: usize = 1024;
 
 /// The values of one tensor in row-major order. Never written once made.
 pub(crate) enum Block {

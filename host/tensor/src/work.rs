@@ -13,7 +13,7 @@ use crate::{DType, Layout, Parameters, TensorError, TensorType};
 
 /// Elements that one thread works on before it looks for more: enough that handing them out costs nothing, few
 /// enough that cores end together.
-pub(crate) const PIECE: usize = 32 * BLOCK;
+pub(crate) const PIECE: usize = 64 * BLOCK;
 
 /// Tensors of several models that are computed side by side, since they have one name and as many elements: what they
 /// share is computed once.
