@@ -1,6 +1,6 @@
 //! Rounds over plugins alone, without a server: what the tests of the runtime share.
 
-use fedwit_runtime::{Limits, Plugin, Round, Runtime, Update, UpdateInfo};
+use fedwit_runtime::{Limits, Plugin, Round, Runtime, Update, UpdateInfo, World};
 use fedwit_tensor::{Builder, DType, Layout, Parameters, TensorType};
 
 use crate::target;
@@ -19,6 +19,9 @@ pub const AGGREGATORS: [&str; 11] = [
     "bulyan",
     "fedbuff",
 ];
+
+/// The plugins of other worlds that the project ships.
+pub const OTHERS: [(&str, World); 2] = [("power-of-choice", World::ClientSelector), ("uniform", World::ClientSelector)];
 
 /// A runtime with these limits, and compiled plugins kept between tests.
 ///

@@ -16,5 +16,5 @@ pub mod target;
 pub mod wait;
 pub mod wire;
 
-pub use aggregation::{AGGREGATORS, model, model_of, plugin, round, runtime, update, values};
+pub use aggregation::{AGGREGATORS, OTHERS, model, model_of, plugin, round, runtime, update, values};
 pub use handmade::Handmade;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use fedwit_runtime::{Limits, LoadError, Runtime, World};
-use fedwit_tests::{AGGREGATORS, plugin, runtime, target};
+use fedwit_tests::{AGGREGATORS, OTHERS, plugin, runtime, target};
 
 fn load(text: &str) -> LoadError {
     let runtime = runtime(Limits::default());
@@ -15,12 +15,13 @@ fn load(text: &str) -> LoadError {
 #[test]
 fn every_shipped_plugin_says_what_it_is() {
     let runtime = runtime(Limits::default());
-    for name in AGGREGATORS {
+    let aggregators = AGGREGATORS.map(|name| (name, World::Aggregator));
+    for (name, world) in aggregators.into_iter().chain(OTHERS) {
         let plugin = plugin(&runtime, name);
-        assert_eq!((plugin.name(), plugin.world()), (name, World::Aggregator));
+        assert_eq!((plugin.name(), plugin.world()), (name, world));
         assert!(!plugin.summary().is_empty(), "{name}");
         let whole = ["median", "trimmed-mean", "krum", "multi-krum", "bulyan"].contains(&name);
-        assert_eq!(plugin.mergeable(), !whole, "{name}");
+        assert_eq!(plugin.mergeable(), world == World::Aggregator && !whole, "{name}");
         let schema = plugin.config_schema();
         assert_eq!(schema["type"], "object", "{name}: {schema}");
         assert_eq!(schema["additionalProperties"], false, "{name}: {schema}");
@@ -29,7 +30,7 @@ fn every_shipped_plugin_says_what_it_is() {
         for (key, property) in properties.into_iter().flatten() {
             assert!(property["description"].is_string(), "{name}, {key}: {property}");
             assert!(property.get("default").is_some(), "{name}, {key}: {property}");
-            let number = property["type"] != "boolean";
+            let number = !["boolean", "string"].iter().any(|other| property["type"] == *other);
             let bounded = ["minimum", "exclusiveMinimum"].iter().any(|bound| property.get(bound).is_some());
             assert_eq!(number, bounded, "{name}, {key}: {property}");
         }
@@ -37,12 +38,13 @@ fn every_shipped_plugin_says_what_it_is() {
 }
 
 #[test]
-fn every_aggregator_is_listed_here() {
+fn every_shipped_plugin_is_listed_here() {
     let shipped = std::fs::read_dir(target::plugins()).unwrap().map(|file| file.unwrap().path());
     let shipped = shipped.filter(|path| path.extension().is_some_and(|ending| ending == "wasm"));
     for path in shipped {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        assert!(AGGREGATORS.contains(&name.as_str()), "{name}");
+        let listed = AGGREGATORS.into_iter().chain(OTHERS.map(|(name, _)| name));
+        assert!(listed.into_iter().any(|listed| listed == name), "{name}");
     }
 }
 
@@ -52,11 +54,12 @@ fn no_component_knows_where_it_was_built() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let folders = [Some(workspace.to_owned()), Some(target::folder()), std::env::home_dir(), cargo];
-    for name in AGGREGATORS.into_iter().chain(["misbehaving"]) {
+    for name in AGGREGATORS.into_iter().chain(OTHERS.map(|(name, _)| name)).chain(["misbehaving"]) {
         let component = std::fs::read(target::component(name).unwrap()).unwrap();
         let holds = |text: &[u8]| component.windows(text.len()).any(|bytes| bytes == text);
-        // They do have paths, with which panics say where they are.
-        assert!(holds(b"sdk/plugin/src/"), "{name}");
+        // They do have paths, with which panics say where they are; those of other worlds may have none that panics.
+        let other = OTHERS.iter().any(|(other, _)| *other == name);
+        assert!(other || holds(b"sdk/plugin/src/"), "{name}");
         for folder in folders.iter().flatten().filter(|folder| folder.parent().is_some()) {
             let folder = folder.join("");
             assert!(!holds(folder.as_os_str().as_encoded_bytes()), "{name} has a path in {}", folder.display());

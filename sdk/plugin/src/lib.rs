@@ -112,6 +112,7 @@ pub mod log;
 mod mean_delta;
 #[doc(hidden)]
 pub mod opened;
+mod random;
 pub mod secrets;
 mod state;
 pub mod storage_adapter;
@@ -126,6 +127,7 @@ pub use client_selector::ClientSelector;
 pub use collected::Collected;
 pub use load_balancer::LoadBalancer;
 pub use mean_delta::MeanDelta;
+pub use random::Random;
 pub use state::State;
 pub use storage_adapter::StorageAdapter;
 
