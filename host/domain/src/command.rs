@@ -1,6 +1,6 @@
 //! What can be asked of a session.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     AttemptFailure, AttemptNumber, ClaimedTask, ClientId, Digest, Metrics, ModelId, PluginVersion, RoundNumber,
@@ -27,6 +27,8 @@ pub enum Command {
         online: Vec<ClientId>,
         /// What is installed under the configured aggregator's name.
         plugin: PluginVersion,
+        /// What the session's client selector chose among these clients, once it has; nothing in a session without one.
+        choice: Option<Choice>,
     },
     /// Ask clients to train, if the session is buffered and some that may be asked have nothing to do.
     Ask {
@@ -88,6 +90,24 @@ pub enum Command {
     Wake,
     /// The server has just started.
     Recover,
+}
+
+/// What a client selector chose. Nobody has checked it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The plugin that chose.
+    pub selector: PluginVersion,
+    /// Whom it wants asked.
+    pub selected: Vec<Selected>,
+}
+
+/// A client that is to be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selected {
+    /// The client.
+    pub client: ClientId,
+    /// Settings for this client alone, which take the place of the session's of the same names.
+    pub settings: Map<String, Value>,
 }
 
 /// What a session is made of.

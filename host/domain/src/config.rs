@@ -20,6 +20,13 @@ pub struct SessionConfig {
     pub aggregator: String,
     /// The plugin's configuration: a JSON object.
     pub aggregator_config: Map<String, Value>,
+    /// The plugin that chooses whom a round asks, by name; if none is given, clients are drawn at random. Each attempt
+    /// asks the version that is installed when it begins.
+    #[serde(default)]
+    pub client_selector: Option<String>,
+    /// The client selector's configuration: a JSON object.
+    #[serde(default)]
+    pub client_selector_config: Map<String, Value>,
     /// If set, the session is buffered: no round waits for its clients, and a model is made of every few updates.
     #[serde(default)]
     pub buffered: Option<Buffering>,
@@ -28,7 +35,7 @@ pub struct SessionConfig {
     /// A round asks this many clients, more than are required if some are expected to fail; all that are there if
     /// none is given.
     pub clients_requested: Option<u32>,
-    /// How long a round waits for clients, and then for their updates.
+    /// How long a round waits for clients, for its client selector, and then for their updates.
     pub round_timeout_s: u32,
     /// How long a client may be gone before its update is not waited for any more.
     pub reconnect_grace_s: u32,
@@ -119,6 +126,8 @@ impl Default for SessionConfig {
         Self {
             aggregator: "fedavg".to_owned(),
             aggregator_config: Map::new(),
+            client_selector: None,
+            client_selector_config: Map::new(),
             buffered: None,
             clients_required: 1,
             clients_requested: None,
@@ -155,6 +164,24 @@ impl SessionConfig {
             if holds { Ok(()) } else { Err(ConfigError { setting, problem: problem.to_string() }) }
         };
         check(is_name(&self.aggregator), "aggregator", format_args!("{:.80?} is no name", self.aggregator))?;
+        match &self.client_selector {
+            Some(selector) => {
+                check(is_name(selector), "client_selector", format_args!("{selector:.80?} is no name"))?;
+                check(
+                    self.buffered.is_none(),
+                    "client_selector",
+                    format_args!(
+                        "a buffered session asks each client again as soon as it has answered, so that there is nothing to \
+                         choose; how many train at a time is its `concurrency`"
+                    ),
+                )?;
+            }
+            None => check(
+                self.client_selector_config.is_empty(),
+                "client_selector_config",
+                format_args!("there is no `client_selector` that it is for"),
+            )?,
+        }
         check(self.clients_required >= 1, "clients_required", format_args!("a round needs at least 1 client"))?;
         if let Some(requested) = self.clients_requested {
             check(
@@ -197,9 +224,11 @@ impl SessionConfig {
         }
         let validated = self.target.is_some() || self.best_model.is_some();
         check(self.validate || !validated, "validate", format_args!("a target and a best model need validations"))?;
-        for (setting, settings) in
-            [("aggregator_config", &self.aggregator_config), ("client_settings", &self.client_settings)]
-        {
+        for (setting, settings) in [
+            ("aggregator_config", &self.aggregator_config),
+            ("client_selector_config", &self.client_selector_config),
+            ("client_settings", &self.client_settings),
+        ] {
             let length = serde_json::to_string(settings).map_or(usize::MAX, |text| text.len());
             let problem = format_args!("{length} bytes are more than {MAX_SETTINGS_BYTES}");
             check(length <= MAX_SETTINGS_BYTES, setting, problem)?;

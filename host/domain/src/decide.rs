@@ -2,6 +2,7 @@
 
 mod buffered;
 mod round;
+mod selecting;
 mod update;
 mod validation;
 
@@ -85,7 +86,7 @@ impl Session {
                 _ if self.has_ended() => Err(self.cannot("be stopped")),
                 _ => Ok(vec![Event::Stopped { reason }]),
             },
-            Command::OpenAttempt { online, plugin } => Ok(self.open_attempt(online, plugin, now)),
+            Command::OpenAttempt { online, plugin, choice } => Ok(self.open_attempt(online, plugin, choice, now)),
             Command::Ask { online } => Ok(self.ask(online, now)),
             Command::CannotOpen { failure } => Ok(self.cannot_open(failure)),
             Command::SubmitUpdate(submission) => self.submit(submission),

@@ -1,7 +1,9 @@
 //! What happened in a session. The log of these is the truth; everything else is a view of it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::{
@@ -13,7 +15,8 @@ use crate::{
 ///
 /// - 1: rounds that wait for their clients.
 /// - 2: buffered sessions. What an event has more is left out where it says nothing, so that 1 reads as 2.
-pub const EVENT_VERSION: u32 = 2;
+/// - 3: client selectors, in the same manner.
+pub const EVENT_VERSION: u32 = 3;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +67,12 @@ pub enum Event {
         deadline: Timestamp,
         /// What aggregates them.
         plugin: PluginVersion,
+        /// What chose who is asked, in a session that has a client selector.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        selector: Option<PluginVersion>,
+        /// Settings for single clients among them, which take the place of the session's of the same names.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        settings: BTreeMap<ClientId, Map<String, Value>>,
     },
     /// Clients of a buffered session are asked to train, starting from the newest model.
     ClientsAsked {
@@ -348,7 +357,7 @@ impl Event {
     /// [`EventError`].
     pub fn from_recorded(version: u32, json: &str) -> Result<Self, EventError> {
         match version {
-            1 | 2 => Ok(serde_json::from_str(json)?),
+            1..=EVENT_VERSION => Ok(serde_json::from_str(json)?),
             found => Err(EventError::Newer { found }),
         }
     }

@@ -22,7 +22,7 @@ mod session;
 mod task;
 mod time;
 
-pub use command::{CheckedUpdate, Command, Commit, NewSession, Start, SubmitUpdate};
+pub use command::{CheckedUpdate, Choice, Command, Commit, NewSession, Selected, Start, SubmitUpdate};
 pub use config::{BestModel, Buffering, ConfigError, Direction, ModelFormat, SessionConfig, Target};
 pub use digest::{Digest, DigestError};
 pub use event::{
@@ -36,8 +36,8 @@ pub use id::{
 pub use metrics::{Metrics, weighted_means};
 pub use refusal::{AttemptFailure, FinishReason, Refusal, SubmissionAnswer, UpdateRefusal};
 pub use session::{
-    Accepted, Answer, Attempt, Best, Buffer, Contribution, Contributor, CountedUpdate, LastAnswer, OpenTask, Phase,
-    Run, SNAPSHOT_VERSION, Session, Status, Validation, ValidationAnswer,
+    Accepted, Answer, Attempt, Best, Buffer, Contribution, Contributor, CountedUpdate, LastAnswer, OpenTask,
+    Participation, Phase, Run, SNAPSHOT_VERSION, Session, Status, Validation, ValidationAnswer,
 };
 pub use task::{ClaimedTask, RoundId, TaskId, TaskIdError};
 pub use time::Timestamp;

@@ -9,6 +9,7 @@ mod clock;
 mod event_log;
 mod folding;
 mod plugins;
+mod selecting;
 
 pub use balancing::fake::FakeLoadBalancer;
 pub use balancing::{BalancingError, CombinerLoad, LoadBalancer, Placement};
@@ -21,3 +22,5 @@ pub use event_log::{Append, Appended, EventLog, LogError, Replay};
 pub use folding::fake::FakeFolding;
 pub use folding::{Fold, FoldError, FoldOutcome, FoldStart, FoldedUpdate, Folding, FoldingError, UncheckedUpdate};
 pub use plugins::NoPlugin;
+pub use selecting::fake::FakeClientSelector;
+pub use selecting::{Candidate, ClientSelector, Selection, SelectionError};

@@ -182,6 +182,12 @@ pub enum AttemptFailure {
         /// How many it may lose.
         limit: u32,
     },
+    /// The client selector failed, or chose what cannot be.
+    #[error("the client selector failed: {problem}")]
+    Selector {
+        /// What it said, how it broke, or what is wrong with its choice.
+        problem: String,
+    },
     /// The aggregator failed, through no update's fault.
     #[error("the aggregator failed: {problem}")]
     Aggregator {
@@ -198,6 +204,7 @@ impl AttemptFailure {
             Self::TooFewClients { .. } => "ROUND_TOO_FEW_CLIENTS",
             Self::TooFewUpdates { .. } => "ROUND_TOO_FEW_UPDATES",
             Self::TooManyExclusions { .. } => "ROUND_TOO_MANY_EXCLUSIONS",
+            Self::Selector { .. } => "ROUND_SELECTOR_FAILED",
             Self::Aggregator { .. } => "ROUND_AGGREGATOR_FAILED",
         }
     }

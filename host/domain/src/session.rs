@@ -2,10 +2,12 @@
 
 mod apply;
 mod buffer;
+mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     AttemptFailure, AttemptNumber, ClientId, Digest, FinishReason, Metrics, ModelId, PluginVersion, RoundNumber,
@@ -13,9 +15,10 @@ use crate::{
 };
 
 pub use self::buffer::{Buffer, Contribution, Contributor, LastAnswer, OpenTask};
+pub use self::history::Participation;
 
 /// The version that snapshots are written in. One of another version is passed over, and the log read from its start.
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 
 /// All that the rules need to know of a session. Events say how it got there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +43,8 @@ pub struct Session {
     pub phase: Phase,
     /// Clients and updates, if the session is buffered.
     pub buffer: Option<Buffer>,
+    /// What each client has done in attempts that are over, if a client selector wants to know.
+    pub history: BTreeMap<ClientId, Participation>,
     /// The last attempt that is over: who asks again what became of its update gets the same answer.
     pub previous: Option<Attempt>,
     /// Refusals that were recorded since, while no attempt was open.
@@ -140,6 +145,8 @@ pub struct Attempt {
     pub deadline: Timestamp,
     /// Who was asked, and what came of it. Nobody in a buffered session, whose clients are in [`Session::buffer`].
     pub asked: BTreeMap<ClientId, Answer>,
+    /// Settings for single clients among them, until the attempt is over.
+    pub settings: BTreeMap<ClientId, Map<String, Value>>,
     /// How many of them are still waited for.
     pub pending: u32,
     /// How many updates count.
@@ -189,6 +196,8 @@ pub struct Accepted {
     pub examples: u64,
     /// What the client measured when it trained.
     pub metrics: Metrics,
+    /// When it was taken.
+    pub at: Timestamp,
 }
 
 /// An update that counts in the attempt that is under way, and what a fold has to know of it.

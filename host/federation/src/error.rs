@@ -1,6 +1,6 @@
 //! What goes wrong for a user of the federation.
 
-use fedwit_domain::ports::{BlobError, FoldingError, LogError, NoPlugin};
+use fedwit_domain::ports::{BlobError, FoldingError, LogError, NoPlugin, SelectionError};
 use fedwit_domain::{IdError, Refusal};
 use fedwit_store::StoreError;
 use thiserror::Error;
@@ -38,6 +38,9 @@ pub enum FederationError {
     /// No aggregator can be run as asked.
     #[error(transparent)]
     Aggregator(FoldingError),
+    /// No client selector can be run as asked.
+    #[error(transparent)]
+    Selector(SelectionError),
     /// A plugin is not installed, or not changed.
     #[error(transparent)]
     Plugin(#[from] PluginChangeError),
@@ -114,8 +117,10 @@ impl FederationError {
             Self::NoPlugin(NoPlugin::Unknown { .. }) => "PLUGIN_UNKNOWN",
             Self::NoPlugin(NoPlugin::Disabled { .. }) => "PLUGIN_DISABLED",
             Self::Plugin(error) => error.code(),
-            Self::Aggregator(FoldingError::Config { .. }) => "PLUGIN_CONFIG_INVALID",
-            Self::NoPlugin(NoPlugin::Gone { .. }) | Self::Aggregator(_) => "PLUGIN_FAILED",
+            Self::Aggregator(FoldingError::Config { .. }) | Self::Selector(SelectionError::Config { .. }) => {
+                "PLUGIN_CONFIG_INVALID"
+            }
+            Self::NoPlugin(NoPlugin::Gone { .. }) | Self::Aggregator(_) | Self::Selector(_) => "PLUGIN_FAILED",
             Self::Seed { .. } => "SEED_MODEL_INVALID",
             Self::Format { .. } => "MODEL_FORMAT",
             Self::Invalid { .. } => "INVALID",
@@ -137,6 +142,7 @@ impl FederationError {
             | Self::Plugin(_)
             | Self::NoPlugin(NoPlugin::Unknown { .. } | NoPlugin::Disabled { .. })
             | Self::Aggregator(FoldingError::Config { .. })
+            | Self::Selector(SelectionError::Config { .. })
             | Self::Seed { .. }
             | Self::Format { .. }
             | Self::Invalid { .. }
@@ -145,6 +151,7 @@ impl FederationError {
             Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::NoPlugin(NoPlugin::Gone { .. })
             | Self::Aggregator(_)
+            | Self::Selector(_)
             | Self::Store(_)
             | Self::Log(_)
             | Self::Internal(_) => ErrorKind::Internal,
@@ -178,6 +185,16 @@ impl From<FoldingError> for FederationError {
             FoldingError::Host(problem) => Self::Internal(problem),
             FoldingError::NoPlugin(missing) => Self::NoPlugin(missing),
             other => Self::Aggregator(other),
+        }
+    }
+}
+
+impl From<SelectionError> for FederationError {
+    fn from(error: SelectionError) -> Self {
+        match error {
+            SelectionError::Host(problem) => Self::Internal(problem),
+            SelectionError::NoPlugin(missing) => Self::NoPlugin(missing),
+            other => Self::Selector(other),
         }
     }
 }

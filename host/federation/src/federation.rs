@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fedwit_domain::ports::{Blobs, Clock, EventLog, Folding, LoadBalancer};
+use fedwit_domain::ports::{Blobs, ClientSelector, Clock, EventLog, Folding, LoadBalancer};
 use fedwit_domain::{Command, Timestamp};
 use fedwit_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use crate::plugins::{InstalledPlugin, Plugins};
 use crate::pool::Pool;
 use crate::predictions::Predictions;
 use crate::presence::PresenceBook;
+use crate::selection::PluginSelection;
 use crate::sessions::Sessions;
 use crate::submission::Claims;
 use crate::tasks::Outboxes;
@@ -71,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) folding: Arc<dyn Folding>,
+    pub(crate) selector: Arc<dyn ClientSelector>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) plugins: Plugins,
     pub(crate) pool: Pool,
@@ -92,6 +94,7 @@ pub(crate) struct Ports {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) folding: Arc<dyn Folding>,
+    pub(crate) selector: Arc<dyn ClientSelector>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Nothing for the one that is built in.
     pub(crate) balancer: Option<Arc<dyn LoadBalancer>>,
@@ -111,7 +114,9 @@ impl Federation {
         let pool = Pool::new(settings.workers);
         let (log, blobs) = (store.log(), store.blobs());
         let folding = Arc::new(PluginFolding::new(Arc::clone(&blobs), plugins.clone(), pool.clone()));
-        Self::start_with(store, Ports { log, blobs, folding, clock, balancer: None }, plugins, settings, pool).await
+        let selector = Arc::new(PluginSelection::new(plugins.clone(), pool.clone()));
+        let ports = Ports { log, blobs, folding, selector, clock, balancer: None };
+        Self::start_with(store, ports, plugins, settings, pool).await
     }
 
     pub(crate) async fn start_with(
@@ -121,12 +126,13 @@ impl Federation {
         settings: Settings,
         pool: Pool,
     ) -> Result<Self, FederationError> {
-        let Ports { log, blobs, folding, clock, balancer } = ports;
+        let Ports { log, blobs, folding, selector, clock, balancer } = ports;
         let combiners = Combiners::start(settings.combiners, balancer, &store, clock.now()).await?;
         let inner = Inner {
             log,
             blobs,
             folding,
+            selector,
             presence: PresenceBook::new(clock.now(), settings.heartbeat_ttl),
             combiners,
             clock,

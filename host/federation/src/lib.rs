@@ -18,6 +18,7 @@ mod plugins;
 mod pool;
 mod predictions;
 mod presence;
+mod selection;
 mod session;
 mod sessions;
 #[cfg(test)]

@@ -5,16 +5,18 @@
 //! not take what follows from a command, what is in memory is given up, and the session is read from its log again.
 
 mod asking;
+mod chooser;
 mod folder;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fedwit_domain::ports::{Append, Clock};
-use fedwit_domain::{Command, Event, Phase, Recorded, Session, Timestamp};
+use fedwit_domain::{AttemptFailure, Command, Event, Phase, Recorded, Session, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use self::asking::Asked;
+use self::chooser::{Chooser, Chosen};
 use self::folder::{Folder, Report};
 use crate::presence::Absence;
 use crate::{Federation, FederationError};
@@ -42,6 +44,8 @@ struct Actor {
     asked: Asked,
     folder: Folder,
     reports: mpsc::Receiver<Report>,
+    chooser: Chooser,
+    chosen: mpsc::Receiver<Chosen>,
     /// The state was looked at when it was here.
     looked_at: Option<u64>,
     /// Clients may have come that a buffered session has not asked yet.
@@ -51,9 +55,11 @@ struct Actor {
 /// Runs a session until nothing is left to do, or the server goes down.
 pub(crate) async fn run(federation: Federation, state: Session, mut inbox: mpsc::Receiver<Message>) {
     let (folder, reports) = Folder::new(Arc::clone(&federation.inner.folding));
+    let (chooser, chosen) = Chooser::new(Arc::clone(&federation.inner.selector), federation.store().clone());
     let id = state.id;
     let asked = Asked::default();
-    let mut actor = Actor { federation, state, asked, folder, reports, looked_at: None, arrivals: true };
+    let mut actor =
+        Actor { federation, state, asked, folder, reports, chooser, chosen, looked_at: None, arrivals: true };
     actor.live(&mut inbox).await;
     // Whoever still holds a sender finds that nobody listens, and starts another actor.
     inbox.close();
@@ -81,6 +87,11 @@ impl Actor {
                 report = self.reports.recv() => {
                     if let Some(report) = report {
                         self.take_report(report).await;
+                    }
+                }
+                chosen = self.chosen.recv() => {
+                    if let Some(chosen) = chosen {
+                        self.chooser.hear(chosen);
                     }
                 }
                 message = inbox.recv() => {
@@ -214,20 +225,37 @@ impl Actor {
     }
 
     async fn open_attempt(&mut self) {
+        self.chooser.look(&self.state);
         // A failed attempt, or one that cannot be opened, is followed by another, as often as the session allows.
-        while self.state.wants_attempt() {
+        while self.state.wants_attempt() && !self.chooser.is_thinking() {
             let before = self.state.sequence;
-            let command = match self.federation.inner.folding.plugin(&self.state.config.aggregator) {
-                Ok(plugin) => Command::OpenAttempt { online: self.federation.inner.presence.connected(), plugin },
-                Err(error) => {
-                    let problem = error.to_string();
-                    let failure = fedwit_domain::AttemptFailure::Aggregator { problem };
-                    Command::CannotOpen { failure }
-                }
-            };
+            let command = self.opening();
             self.do_now(vec![command]).await;
+            self.chooser.look(&self.state);
             if self.state.sequence == before || matches!(self.state.phase, Phase::Awaiting { .. }) {
                 return;
+            }
+        }
+    }
+
+    /// What opens the next attempt, or sees that it cannot be opened yet. Asks the client selector if there is one, and it
+    /// has not answered.
+    fn opening(&mut self) -> Command {
+        let plugin = match self.federation.inner.folding.plugin(&self.state.config.aggregator) {
+            Ok(plugin) => plugin,
+            Err(error) => {
+                return Command::CannotOpen { failure: AttemptFailure::Aggregator { problem: error.to_string() } };
+            }
+        };
+        match self.chooser.take() {
+            Some((online, Ok(choice))) => Command::OpenAttempt { online, plugin, choice: Some(choice) },
+            Some((_, Err(problem))) => Command::CannotOpen { failure: AttemptFailure::Selector { problem } },
+            None => {
+                let online = self.federation.inner.presence.connected();
+                if let Some(selection) = self.state.selection(online.clone(), self.federation.now()) {
+                    self.chooser.ask(&self.state, selection);
+                }
+                Command::OpenAttempt { online, plugin, choice: None }
             }
         }
     }

@@ -47,8 +47,8 @@ pub struct NewSessionRequest {
 pub type EventStream = std::pin::Pin<Box<dyn Stream<Item = Result<Recorded, FederationError>> + Send>>;
 
 impl Federation {
-    /// Makes a session. What can never work is refused here, and not in a round: an aggregator that is not installed or
-    /// does not take its configuration, and impossible settings.
+    /// Makes a session. What can never work is refused here, and not in a round: an aggregator or a client selector that
+    /// is not installed or does not take its configuration, and impossible settings.
     ///
     /// # Errors
     /// [`FederationError`] names what is wrong.
@@ -60,6 +60,9 @@ impl Federation {
             return Err(FederationError::Invalid { what: "session", problem });
         }
         self.inner.folding.plugin(&config.aggregator)?;
+        if let Some(selector) = &config.client_selector {
+            self.inner.selector.check(selector, &config.client_selector_config).await?;
+        }
         let row = self.store().model(seed_model).await?;
         let row = row.ok_or_else(|| FederationError::NotFound { kind: "seed model", id: seed_model.to_string() })?;
         self.inner.folding.try_begin(&config.aggregator, &config.aggregator_config, row.blob).await?;

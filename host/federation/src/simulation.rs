@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod buffered;
+mod selecting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fedwit_domain::ports::{Blobs, EventLog, FakeBlobs, FakeEventLog, FakeFolding, SystemClock};
+use fedwit_domain::ports::{Blobs, EventLog, FakeBlobs, FakeClientSelector, FakeEventLog, FakeFolding, SystemClock};
 use fedwit_domain::{
     ClientId, Event, ModelFormat, ModelId, Recorded, Session, SessionConfig, SessionId, Start, Status, UpdateId,
 };
@@ -40,6 +41,7 @@ struct World {
     log: Arc<FakeEventLog>,
     blobs: Arc<FakeBlobs>,
     folding: Arc<FakeFolding<FakeBlobs>>,
+    selector: Arc<FakeClientSelector>,
     clients: Vec<Arc<Mutex<Client>>>,
     combiners: usize,
 }
@@ -67,6 +69,7 @@ impl World {
             folder,
             log: Arc::default(),
             folding: Arc::new(FakeFolding::over(Arc::clone(&blobs))),
+            selector: Arc::default(),
             blobs,
             clients: (0..CLIENTS).map(client).collect(),
             combiners: 1,
@@ -80,6 +83,7 @@ impl World {
             log: Arc::clone(&self.log) as Arc<dyn EventLog>,
             blobs: Arc::clone(&self.blobs) as Arc<dyn Blobs>,
             folding: Arc::clone(&self.folding) as Arc<dyn fedwit_domain::ports::Folding>,
+            selector: Arc::clone(&self.selector) as Arc<dyn fedwit_domain::ports::ClientSelector>,
             clock: Arc::new(SystemClock::default()),
             balancer: None,
         };

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fedwit_domain::{ClientId, ModelId, PredictionId, RoundNumber, SessionConfig, SessionId, TaskId};
+use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,8 @@ pub enum TaskKind {
         model: ModelId,
         /// How the session is run.
         config: Arc<SessionConfig>,
+        /// Settings for this client alone, which take the place of the session's of the same names.
+        own_settings: Map<String, Value>,
         /// How long the round waits.
         round_timeout_s: u32,
     },

@@ -9,6 +9,7 @@ mod m0001_telemetry;
 mod m0002_combiners;
 mod m0003_buffered;
 mod m0004_plugins;
+mod m0005_selectors;
 
 use std::path::Path;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for RecordsMigrator {
             Box::new(m0002_combiners::Migration),
             Box::new(m0003_buffered::Migration),
             Box::new(m0004_plugins::Migration),
+            Box::new(m0005_selectors::Migration),
         ]
     }
 }

@@ -18,6 +18,7 @@ use crate::entities;
 use crate::records::{bounded, json};
 use crate::writer::Effects;
 
+use self::attempts::Asked;
 use self::updates::Part;
 pub(crate) use rebuild::Rebuild;
 
@@ -45,8 +46,9 @@ pub(crate) async fn project(
         Event::ClientsAwaited { round, attempt, online, until } => {
             context.clients_awaited(*round, *attempt, *online, *until).await?;
         }
-        Event::AttemptOpened { round, attempt, base, asked, deadline, plugin } => {
-            context.attempt_opened((*round, *attempt), *base, asked, *deadline, plugin, effects).await?;
+        Event::AttemptOpened { round, attempt, base, asked, deadline, plugin, selector, settings } => {
+            let (asked, plugins) = (Asked { clients: asked, settings }, (plugin, selector.as_ref()));
+            context.attempt_opened((*round, *attempt), *base, asked, *deadline, plugins, effects).await?;
         }
         Event::ClientsAsked { round, attempt, base: _, asked } => {
             context.clients_asked(*round, *attempt, asked).await?;

@@ -8,6 +8,7 @@
 mod by_name;
 mod clients;
 mod columns;
+mod described;
 mod list;
 mod models;
 mod packages;

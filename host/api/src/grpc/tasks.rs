@@ -9,9 +9,15 @@ use super::proto;
 /// The message that asks a client for something.
 pub(super) fn request(task: &Task, client: &ClientId, combiner: &CombinerName, now: Timestamp) -> proto::TaskRequest {
     let (model, session, data, kind) = match &task.kind {
-        TaskKind::Train { session, round, model, config, round_timeout_s, .. } => {
+        TaskKind::Train { session, round, model, config, own_settings, round_timeout_s, .. } => {
             let round = RoundId { session: *session, round: *round };
-            let data = training_data(task, round, &model.to_string(), config, *round_timeout_s);
+            let mut data = training_data(task, round, &model.to_string(), config, *round_timeout_s);
+            let mut settings = config.client_settings.clone();
+            settings.extend(own_settings.clone());
+            if !settings.is_empty() {
+                data.insert("client_settings".to_owned(), Value::Object(settings));
+            }
+            let data = Value::Object(data);
             (model, session.to_string(), data.to_string(), proto::StatusType::ModelUpdate)
         }
         TaskKind::Validate { session, model, .. } => {
@@ -42,12 +48,18 @@ pub(super) fn request(task: &Task, client: &ClientId, combiner: &CombinerName, n
 
 /// What a training task says of its round. Every value is a string, as the C++ client needs it, but for the client's
 /// settings, which are an object; they are left out where there are none.
-fn training_data(task: &Task, round: RoundId, model: &str, config: &SessionConfig, timeout_s: u32) -> Value {
+fn training_data(
+    task: &Task,
+    round: RoundId,
+    model: &str,
+    config: &SessionConfig,
+    timeout_s: u32,
+) -> Map<String, Value> {
     let flag = |value: bool| if value { "True" } else { "False" };
     let required = config.clients_required.to_string();
     let requested = config.clients_requested.map_or_else(|| "-1".to_owned(), |requested| requested.to_string());
     let buffer_size = config.buffered.as_ref().map_or_else(|| "-1".to_owned(), |buffered| buffered.size.to_string());
-    let mut data: Map<String, Value> = [
+    [
         ("aggregator", config.aggregator.as_str()),
         ("aggregator_kwargs", "None"),
         ("buffer_size", &buffer_size),
@@ -67,11 +79,7 @@ fn training_data(task: &Task, round: RoundId, model: &str, config: &SessionConfi
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), Value::from(value)))
-    .collect();
-    if !config.client_settings.is_empty() {
-        data.insert("client_settings".to_owned(), Value::Object(config.client_settings.clone()));
-    }
-    Value::Object(data)
+    .collect()
 }
 
 #[cfg(test)]
@@ -89,10 +97,14 @@ mod tests {
     }
 
     fn training(config: SessionConfig) -> (proto::TaskRequest, Value) {
+        training_of_one(config, Map::new())
+    }
+
+    fn training_of_one(config: SessionConfig, own_settings: Map<String, Value>) -> (proto::TaskRequest, Value) {
         let (session, round, attempt) = (SessionId::random(), RoundNumber(3), AttemptNumber(2));
         let task = TaskId::Training { session, round, attempt };
         let (model, config) = (ModelId::random(), Arc::new(config));
-        let kind = TaskKind::Train { session, round, task, model, config, round_timeout_s: 7 };
+        let kind = TaskKind::Train { session, round, task, model, config, own_settings, round_timeout_s: 7 };
         let request = shown(&Task { id: task.to_string(), kind });
         let data = serde_json::from_str(&request.data).unwrap();
         (request, data)
@@ -115,6 +127,17 @@ mod tests {
         let settings = serde_json::from_str(r#"{"lr": 0.1}"#).unwrap();
         let (_, data) = training(SessionConfig { client_settings: settings, ..SessionConfig::default() });
         assert_eq!(data["client_settings"], json!({ "lr": 0.1 }));
+    }
+
+    #[test]
+    fn a_clients_own_settings_take_the_place_of_the_sessions() {
+        let settings = json!({ "lr": 0.1, "epochs": 1 }).as_object().unwrap().clone();
+        let own = json!({ "epochs": 5, "name": "c" }).as_object().unwrap().clone();
+        let config = SessionConfig { client_settings: settings, ..SessionConfig::default() };
+        let (_, data) = training_of_one(config, own.clone());
+        assert_eq!(data["client_settings"], json!({ "lr": 0.1, "epochs": 5, "name": "c" }));
+        let (_, data) = training_of_one(SessionConfig::default(), own.clone());
+        assert_eq!(data["client_settings"], Value::Object(own));
     }
 
     #[test]

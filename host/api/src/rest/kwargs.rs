@@ -1,4 +1,4 @@
-//! Aggregators and their settings, as FEDn names them.
+//! Plugins and their settings, as FEDn names them.
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ const FEDOPT: [(&str, f64); 4] = [("learning_rate", 1e-3), ("beta1", 0.9), ("bet
 /// `fedopt` is a family in FEDn; its `serveropt` tells which plugin is meant, and that one gets FEDn's defaults. Any other
 /// name is a plugin's own.
 pub(super) fn aggregator(name: &str, kwargs: &Value) -> RestResult<(String, Map<String, Value>)> {
-    let given = read(kwargs)?;
+    let given = read("aggregator_kwargs", kwargs)?;
     if name != "fedopt" {
         return Ok((name.to_owned(), given));
     }
@@ -55,36 +55,38 @@ pub(super) fn aggregator(name: &str, kwargs: &Value) -> RestResult<(String, Map<
     Ok((plugin.to_owned(), config))
 }
 
-/// An object, JSON in a text, or a Python dictionary in one.
-fn read(kwargs: &Value) -> RestResult<Map<String, Value>> {
+/// Settings under a name: an object, JSON in a text, or a Python dictionary in one.
+pub(super) fn read(name: &str, kwargs: &Value) -> RestResult<Map<String, Value>> {
     match kwargs {
         Value::Null => Ok(Map::new()),
         Value::Object(object) => Ok(object.clone()),
-        Value::String(text) => text_of(text.trim()),
-        other => Err(bad(&format!("{:.80} is no dictionary", other.to_string()))),
+        Value::String(text) => text_of(name, text.trim()),
+        other => Err(bad(name, &format!("{:.80} is no dictionary", other.to_string()))),
     }
 }
 
-fn text_of(text: &str) -> RestResult<Map<String, Value>> {
+fn text_of(name: &str, text: &str) -> RestResult<Map<String, Value>> {
     if text.is_empty() || text == "None" {
         return Ok(Map::new());
     }
     if text.len() > LONGEST {
-        return Err(bad(&format!("it has more than {LONGEST} bytes")));
+        return Err(bad(name, &format!("it has more than {LONGEST} bytes")));
     }
     let json = serde_json::from_str(text).ok();
     let value = match json {
         Some(value) => value,
-        None => literal(text).map_err(|problem| bad(&format!("it is neither JSON nor a dictionary: {problem}")))?,
+        None => {
+            literal(text).map_err(|problem| bad(name, &format!("it is neither JSON nor a dictionary: {problem}")))?
+        }
     };
     match value {
         Value::Object(object) => Ok(object),
-        other => Err(bad(&format!("{:.80} is no dictionary", other.to_string()))),
+        other => Err(bad(name, &format!("{:.80} is no dictionary", other.to_string()))),
     }
 }
 
-fn bad(problem: &str) -> RestError {
-    RestError::bad_request(format!("aggregator_kwargs: {problem}"))
+fn bad(name: &str, problem: &str) -> RestError {
+    RestError::bad_request(format!("{name}: {problem}"))
 }
 
 #[cfg(test)]

@@ -243,6 +243,7 @@ mod tests {
             base: ModelId::random(),
             model: Some(ModelId::random()),
             plugin: Some(("fedavg".to_owned(), "0.1.0".to_owned(), Digest::from_bytes([0; 32]))),
+            selector: None,
             opened_at: Timestamp(0),
             attempt_opened_at: Some(Timestamp(1000)),
             deadline: Some(Timestamp(181_000)),
@@ -298,6 +299,7 @@ mod tests {
             staleness: 0,
             examples: None,
             metrics: Metrics::new(),
+            settings: serde_json::Map::new(),
             asked_at: Timestamp(0),
             answered_at: None,
         };

@@ -92,6 +92,8 @@ pub(super) fn config_shape(row: &SessionRow) -> Value {
     json!({
         "aggregator": config.aggregator,
         "aggregator_kwargs": config.aggregator_config,
+        "client_selector": config.client_selector,
+        "client_selector_kwargs": config.client_selector_config,
         "round_timeout": config.round_timeout_s,
         "buffer_size": config.buffered.as_ref().map_or(-1, |buffered| i64::from(buffered.size)),
         "rounds": row.rounds_until,

@@ -46,7 +46,7 @@ impl<'a> Script<'a> {
         let plugin =
             PluginVersion { name: "mean".to_owned(), version: "1.0.0".to_owned(), digest: Digest::from_bytes([7; 32]) };
         let online = vec!["bad".parse().unwrap(), "good".parse().unwrap()];
-        script.command(Command::OpenAttempt { online, plugin }).await;
+        script.command(Command::OpenAttempt { online, plugin, choice: None }).await;
         script.now = script.now.plus(Duration::from_millis(1500));
         let problem = "tensor `weights` has a value that is not finite".to_owned();
         script.submit("bad", Err(UpdateRefusal::Tensors { problem })).await;

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
-
-use crate::session::count;
+use super::selecting::Asked;
 use crate::{
-    Answer, Attempt, AttemptFailure, AttemptNumber, Buffer, ClientId, Commit, CountedUpdate, Event, Phase,
+    Answer, Attempt, AttemptFailure, AttemptNumber, Choice, ClientId, Commit, CountedUpdate, Event, Phase,
     PluginVersion, Refusal, RoundNumber, Session, Status, Timestamp, UpdateId,
 };
 
@@ -20,43 +18,45 @@ impl Session {
         self.status == Status::Running && between && more && !waits_for_target
     }
 
-    pub(super) fn open_attempt(&self, online: Vec<ClientId>, plugin: PluginVersion, now: Timestamp) -> Vec<Event> {
-        let Some(run) = self.run.as_ref().filter(|_| self.wants_attempt()) else { return Vec::new() };
-        let (round, attempt) = (self.next_round(), self.next_attempt());
-        let timeout = self.round_timeout();
-        let may = |client: &ClientId| run.clients.is_empty() || run.clients.contains(client);
-        let mut asked: Vec<ClientId> = online.into_iter().filter(may).collect();
-        // Who trains for a buffered session is there, even if nothing is heard of it until it has an update.
-        asked.extend(self.buffer.iter().flat_map(Buffer::awaited).map(|(client, _)| client.clone()));
-        asked.sort_unstable();
-        asked.dedup();
-        let (online, until) = (count(asked.len()), now.plus(timeout));
-        if online < self.config.clients_required || self.still_returning(&asked, now) {
-            return match self.phase {
-                Phase::Awaiting { .. } => Vec::new(),
-                _ => vec![Event::ClientsAwaited { round, attempt, online, until }],
-            };
+    pub(super) fn open_attempt(
+        &self,
+        online: Vec<ClientId>,
+        plugin: PluginVersion,
+        choice: Option<Choice>,
+        now: Timestamp,
+    ) -> Vec<Event> {
+        if !self.wants_attempt() {
+            return Vec::new();
         }
-        if let Some(requested) = self.config.clients_requested.filter(|requested| *requested < online) {
-            let draw = format!("{round} {attempt}");
-            asked.sort_by_cached_key(|client| self.lot(&draw, client));
-            asked.truncate(requested as usize);
-            asked.sort_unstable();
-        }
-        if self.buffer.is_some() {
-            asked.clear();
-        }
-        vec![Event::AttemptOpened { round, attempt, base: self.model.id, asked, deadline: until, plugin }]
-    }
-
-    /// Whether somebody who took part before the server went away may still come back. A round that began without them
-    /// would be of whoever was quickest.
-    fn still_returning(&self, there: &[ClientId], now: Timestamp) -> bool {
-        let Some(previous) = self.previous.as_ref() else { return false };
-        let missing = |(client, answer): (&ClientId, &Answer)| {
-            !matches!(answer, Answer::GivenUp) && there.binary_search(client).is_err()
+        let (round, attempt, until) = (self.next_round(), self.next_attempt(), now.plus(self.round_timeout()));
+        let candidates = match self.candidates(online, now) {
+            Ok(candidates) => candidates,
+            Err(online) => {
+                return match self.phase {
+                    Phase::Awaiting { .. } => Vec::new(),
+                    _ => vec![Event::ClientsAwaited { round, attempt, online, until }],
+                };
+            }
         };
-        self.recovering_until.is_some_and(|until| now < until) && previous.asked.iter().any(missing)
+        let asked = match (&self.config.client_selector, choice) {
+            (None, _) => Ok(self.by_lot(candidates)),
+            (Some(_), Some(choice)) => self.as_chosen(choice, &candidates),
+            // It is opened once somebody has been chosen.
+            (Some(_), None) => return Vec::new(),
+        };
+        vec![match asked {
+            Ok(Asked { clients, selector, settings }) => Event::AttemptOpened {
+                round,
+                attempt,
+                base: self.model.id,
+                asked: clients,
+                deadline: until,
+                plugin,
+                selector,
+                settings,
+            },
+            Err(failure) => Event::AttemptFailed { round, attempt, failure },
+        }]
     }
 
     /// What no attempt can be opened for counts as one that failed.
@@ -66,14 +66,9 @@ impl Session {
         wanted.then_some(Event::AttemptFailed { round, attempt, failure }).into_iter().collect()
     }
 
-    /// A number that is as good as drawn, and the same whenever it is drawn again.
-    pub(super) fn lot(&self, draw: &str, client: &ClientId) -> Uuid {
-        let text = format!("{} {draw} {client}", self.config.seed);
-        Uuid::new_v5(&self.id.as_uuid(), text.as_bytes())
-    }
-
-    /// How long a round waits.
-    pub(super) fn round_timeout(&self) -> Duration {
+    /// How long a round waits: for its client selector, for clients, and then for their updates.
+    #[must_use]
+    pub fn round_timeout(&self) -> Duration {
         let of_run = self.run.as_ref().and_then(|run| run.round_timeout_s);
         of_run.map_or(self.config.round_timeout(), |seconds| Duration::from_secs(seconds.into()))
     }

@@ -25,6 +25,7 @@ impl Session {
             run: None,
             phase: Phase::Idle,
             buffer: config.buffered.as_ref().map(|_| Buffer::default()),
+            history: BTreeMap::new(),
             previous: None,
             late_refusals: 0,
             earlier_attempts: 0,
@@ -57,7 +58,7 @@ impl Session {
             Event::ClientsAwaited { online, until, .. } => {
                 self.phase = Phase::Awaiting { online: *online, until: *until };
             }
-            Event::AttemptOpened { round, attempt, asked, deadline, plugin, .. } => {
+            Event::AttemptOpened { round, attempt, asked, deadline, plugin, settings, .. } => {
                 let asked: BTreeMap<_, _> = asked.iter().map(|client| (client.clone(), Answer::Pending)).collect();
                 self.late_refusals = 0;
                 self.recovering_until = None;
@@ -71,6 +72,7 @@ impl Session {
                     deadline: *deadline,
                     pending: count(asked.len()),
                     asked,
+                    settings: settings.clone(),
                     counted,
                     exclusions: 0,
                     refusals: 0,
@@ -84,7 +86,7 @@ impl Session {
             }
             Event::UpdateAccepted { round, attempt, client, update, blob, examples, metrics, staleness, .. } => {
                 let (update, blob, examples) = (update.clone(), *blob, *examples);
-                let accepted = Accepted { update, blob, examples, metrics: metrics.clone() };
+                let accepted = Accepted { update, blob, examples, metrics: metrics.clone(), at: *at };
                 self.accept((*round, *attempt), client, *staleness, accepted);
             }
             Event::UpdateRefused { round, attempt, client, update, refusal, task } => {
@@ -120,11 +122,11 @@ impl Session {
                 }
             }
             Event::AttemptFailed { failure, .. } => {
-                self.leave_attempt();
+                self.leave_attempt(*at);
                 self.failures.push(failure.clone());
             }
             Event::RoundCommitted { round, model, state, .. } => {
-                self.leave_attempt();
+                self.leave_attempt(*at);
                 self.failures.clear();
                 self.earlier_attempts = 0;
                 self.completed = *round;
@@ -157,10 +159,10 @@ impl Session {
             }
             Event::Resumed => self.status = Status::Running,
             Event::Recovered => self.postpone(*at),
-            Event::Stopped { reason } => self.end(Status::Stopped { reason: reason.clone() }),
-            Event::Finished { reason } => self.end(Status::Finished { reason: reason.clone() }),
+            Event::Stopped { reason } => self.end(*at, Status::Stopped { reason: reason.clone() }),
+            Event::Finished { reason } => self.end(*at, Status::Finished { reason: reason.clone() }),
             Event::Failed { round, failure } => {
-                self.end(Status::Failed { round: *round, failure: failure.clone() });
+                self.end(*at, Status::Failed { round: *round, failure: failure.clone() });
             }
         }
         self.sequence = *sequence;
@@ -209,19 +211,11 @@ impl Session {
         }
     }
 
-    fn leave_attempt(&mut self) {
-        if let Phase::Collecting(attempt) | Phase::Aggregating(attempt) =
-            std::mem::replace(&mut self.phase, Phase::Idle)
-        {
-            self.previous = Some(attempt);
-        }
-    }
-
-    fn end(&mut self, status: Status) {
+    fn end(&mut self, at: Timestamp, status: Status) {
         self.status = status;
         let open = u32::from(self.attempt().is_some());
         self.earlier_attempts = self.earlier_attempts.saturating_add(count(self.failures.len())).saturating_add(open);
-        self.leave_attempt();
+        self.leave_attempt(at);
         self.validations.clear();
         self.failures.clear();
         if let Some(buffer) = &mut self.buffer {

@@ -171,7 +171,7 @@ impl World {
             Act::Stop => drop(self.command(Command::Stop { reason: "a user".to_owned() })),
             Act::Open(clients) => {
                 let online = clients.iter().map(|number| client(*number)).collect();
-                drop(self.command(Command::OpenAttempt { online, plugin: plugin() }));
+                drop(self.command(Command::OpenAttempt { online, plugin: plugin(), choice: None }));
             }
             Act::Ask(clients) => {
                 let online = clients.iter().map(|number| client(*number)).collect();

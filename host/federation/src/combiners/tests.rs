@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fedwit_domain::ports::{FakeBlobs, FakeEventLog, FakeFolding, FakeLoadBalancer, LoadBalancer, SystemClock};
+use fedwit_domain::ports::{
+    FakeBlobs, FakeClientSelector, FakeEventLog, FakeFolding, FakeLoadBalancer, LoadBalancer, SystemClock,
+};
 use fedwit_domain::{ClientId, Timestamp};
 use fedwit_store::{OpenError, Page, Store, StoreOptions};
 
@@ -41,6 +43,7 @@ async fn start(folder: &Path, combiners: usize, balancer: Option<Arc<dyn LoadBal
         log: Arc::new(FakeEventLog::default()),
         folding: Arc::new(FakeFolding::over(Arc::clone(&blobs))),
         blobs,
+        selector: Arc::new(FakeClientSelector::default()),
         clock: Arc::new(SystemClock::default()),
         balancer,
     };

@@ -105,10 +105,12 @@ impl Federation {
     /// Active sessions whose next attempt would run this plugin, or whose open attempt does.
     async fn sessions_that_use(&self, table: &Table, row: &PluginRow) -> Result<Vec<SessionId>, FederationError> {
         let active = self.inner.log.active().await?;
-        let chosen = table.get(World::Aggregator.name(), &row.name).is_some_and(|used| digest(used) == row.digest);
+        let chosen = table.get(&row.world, &row.name).is_some_and(|used| digest(used) == row.digest);
         let mut sessions = Vec::new();
         for session in self.store().sessions_by_id(&active).await? {
-            let names_it = row.world == World::Aggregator.name() && session.config.aggregator == row.name;
+            let named = |world: World, name: &str| row.world == world.name() && row.name == name;
+            let names_it = named(World::Aggregator, &session.config.aggregator)
+                || session.config.client_selector.iter().any(|selector| named(World::ClientSelector, selector));
             let last = RoundFilter { session: Some(session.id), ..RoundFilter::default() };
             let last = self.store().rounds(&last, fedwit_store::Page::last(1)).await?.rows.pop();
             let runs_it = last.is_some_and(|round| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fedwit_domain::{
     Answer, Buffer, ClientId, ModelId, Phase, RoundNumber, Session, SessionConfig, TaskId, ValidationAnswer,
 };
+use serde_json::{Map, Value};
 
 use crate::tasks::Outboxes;
 use crate::{Task, TaskKind};
@@ -91,16 +92,19 @@ impl Asked {
         if let Phase::Collecting(attempt) = &session.phase {
             let (round, number) = (attempt.round, attempt.number);
             let id = TaskId::Training { session: session_id, round, attempt: number };
-            let task = training(session, config, id, round, session.model.id);
+            let task = training(session, config, id, round, session.model.id, None);
             for (client, answer) in &attempt.asked {
                 if matches!(answer, Answer::Pending) {
-                    want(client, id, &|| Arc::clone(&task));
+                    want(client, id, &|| match attempt.settings.get(client) {
+                        Some(own) => training(session, config, id, round, session.model.id, Some(own)),
+                        None => Arc::clone(&task),
+                    });
                 }
             }
         }
         for (client, open) in session.buffer.iter().flat_map(Buffer::awaited) {
             let id = TaskId::Buffered { session: session_id, round: open.round, number: open.number };
-            want(client, id, &|| training(session, config, id, open.round, open.base.id));
+            want(client, id, &|| training(session, config, id, open.round, open.base.id, None));
         }
         wanted
     }
@@ -119,6 +123,7 @@ fn training(
     task: TaskId,
     round: RoundNumber,
     model: ModelId,
+    own_settings: Option<&Map<String, Value>>,
 ) -> Arc<Task> {
     let timeout = session.run.as_ref().and_then(|run| run.round_timeout_s);
     let kind = TaskKind::Train {
@@ -127,6 +132,7 @@ fn training(
         task,
         model,
         config: Arc::clone(config),
+        own_settings: own_settings.cloned().unwrap_or_default(),
         round_timeout_s: timeout.unwrap_or(config.round_timeout_s),
     };
     Arc::new(Task { id: task.to_string(), kind })

@@ -19,6 +19,7 @@ pub struct Model {
     pub staleness: i64,
     pub examples: Option<i64>,
     pub metrics: String,
+    pub settings: Option<String>,
     pub asked_at: i64,
     pub answered_at: Option<i64>,
 }

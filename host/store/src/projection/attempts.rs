@@ -1,11 +1,14 @@
 //! Rounds and their attempts.
 
+use std::collections::BTreeMap;
+
 use fedwit_domain::{
     AttemptFailure, AttemptNumber, ClientId, Metrics, ModelId, PluginVersion, RoundNumber, SessionConfig, StateBlob,
     StoredModel, Timestamp,
 };
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, EntityTrait, Iterable};
+use serde_json::{Map, Value};
 
 use super::{Context, to_json};
 use crate::StoreError;
@@ -15,6 +18,13 @@ use crate::writer::Effects;
 
 /// Rows that are inserted at once: their values stay far below the number that SQLite takes.
 pub(super) const CHUNK: usize = 500;
+
+/// Who is asked, and what some of them are told besides.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) clients: &'a [ClientId],
+    pub(super) settings: &'a BTreeMap<ClientId, Map<String, Value>>,
+}
 
 impl Context<'_> {
     pub(super) async fn clients_awaited(
@@ -47,9 +57,9 @@ impl Context<'_> {
         &self,
         (round, attempt): (RoundNumber, AttemptNumber),
         base: ModelId,
-        asked: &[ClientId],
+        Asked { clients, settings }: Asked<'_>,
         deadline: Timestamp,
-        plugin: &PluginVersion,
+        (plugin, selector): (&PluginVersion, Option<&PluginVersion>),
         effects: &mut Effects,
     ) -> Result<(), StoreError> {
         let buffered = self.config().await?.buffered.is_some();
@@ -63,6 +73,9 @@ impl Context<'_> {
             plugin_name: Set(Some(plugin.name.clone())),
             plugin_version: Set(Some(plugin.version.clone())),
             plugin_digest: Set(Some(plugin.digest.to_string())),
+            selector_name: Set(selector.map(|selector| selector.name.clone())),
+            selector_version: Set(selector.map(|selector| selector.version.clone())),
+            selector_digest: Set(selector.map(|selector| selector.digest.to_string())),
             attempt_opened_at: Set(Some(self.now())),
             deadline: Set(Some(bounded(deadline.0))),
             ..self.fresh(attempt)
@@ -71,9 +84,13 @@ impl Context<'_> {
         if buffered {
             self.take_over(round, attempt).await?;
         }
-        let part = |client: &ClientId| self.asked(round, attempt, client);
-        for asked in asked.chunks(CHUNK) {
-            participations::Entity::insert_many(asked.iter().map(part)).exec_without_returning(self.on).await?;
+        for asked in clients.chunks(CHUNK) {
+            let mut parts = Vec::with_capacity(asked.len());
+            for client in asked {
+                let own = settings.get(client).map(to_json).transpose()?;
+                parts.push(participations::ActiveModel { settings: Set(own), ..self.asked(round, attempt, client) });
+            }
+            participations::Entity::insert_many(parts).exec_without_returning(self.on).await?;
         }
         self.changed(sessions::ActiveModel { reason: Set(None), ..Default::default() }).await
     }
@@ -227,6 +244,9 @@ impl Context<'_> {
             plugin_name: Set(None),
             plugin_version: Set(None),
             plugin_digest: Set(None),
+            selector_name: Set(None),
+            selector_version: Set(None),
+            selector_digest: Set(None),
             attempt_opened_at: Set(None),
             deadline: Set(None),
             closed_at: Set(None),

@@ -4,6 +4,8 @@ use fedwit_domain::{
     AttemptNumber, ClientId, Digest, Metrics, RoundId, RoundNumber, SessionId, TaskNumber, Timestamp, UpdateId,
 };
 
+use serde_json::{Map, Value};
+
 use super::columns::{count, json, optional, text, time, unsigned};
 use super::list::{Conditions, list};
 use super::rounds::round_id;
@@ -38,6 +40,8 @@ pub struct ParticipationRow {
     pub examples: Option<u64>,
     /// What the client measured when it trained.
     pub metrics: Metrics,
+    /// Settings that it was told alone, by a client selector.
+    pub settings: Map<String, Value>,
     /// When it was asked.
     pub asked_at: Timestamp,
     /// When it answered, or was given up.
@@ -155,6 +159,7 @@ impl TryFrom<participations::Model> for ParticipationRow {
             staleness: count("an update's staleness", row.staleness)?,
             examples: row.examples.map(|examples| unsigned("an update's examples", examples)).transpose()?,
             metrics: json("an update's metrics", &row.metrics)?,
+            settings: row.settings.map(|own| json("a client's settings", &own)).transpose()?.unwrap_or_default(),
             asked_at: time("when a client was asked", row.asked_at)?,
             answered_at: row.answered_at.map(|at| time("when a client answered", at)).transpose()?,
         })

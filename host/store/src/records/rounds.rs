@@ -30,6 +30,8 @@ pub struct RoundRow {
     pub model: Option<ModelId>,
     /// The plugin that ran: name, version, digest.
     pub plugin: Option<(String, String, Digest)>,
+    /// The client selector that ran, in a session that has one: name, version, digest.
+    pub selector: Option<(String, String, Digest)>,
     /// When the round was begun: the first attempt was opened, or clients were first awaited.
     pub opened_at: Timestamp,
     /// When the last attempt was opened.
@@ -98,9 +100,12 @@ impl TryFrom<Model> for RoundRow {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
-        let plugin = match (row.plugin_name, row.plugin_version, row.plugin_digest) {
-            (Some(name), Some(version), Some(digest)) => Some((name, version, text("a plugin's digest", &digest)?)),
-            _ => None,
+        let ran = |name, version, digest| match (name, version, digest) {
+            (Some(name), Some(version), Some(digest)) => {
+                let digest: String = digest;
+                Ok::<_, StoreError>(Some((name, version, text("a plugin's digest", &digest)?)))
+            }
+            _ => Ok(None),
         };
         let when = |at: Option<i64>| at.map(|at| time("when a round got on", at)).transpose();
         Ok(Self {
@@ -112,7 +117,8 @@ impl TryFrom<Model> for RoundRow {
             code: row.code,
             base: text("a round's base model", &row.base)?,
             model: optional("a round's model", row.model)?,
-            plugin,
+            plugin: ran(row.plugin_name, row.plugin_version, row.plugin_digest)?,
+            selector: ran(row.selector_name, row.selector_version, row.selector_digest)?,
             opened_at: time("when a round began", row.opened_at)?,
             attempt_opened_at: when(row.attempt_opened_at)?,
             deadline: when(row.deadline)?,

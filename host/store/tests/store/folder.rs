@@ -37,7 +37,7 @@ async fn a_folder_of_a_newer_server_is_refused_and_left_alone() {
     let Some(OpenError::Newer { found, known, .. }) = Store::open(options(folder.path())).await.err() else {
         panic!("it was opened");
     };
-    assert_eq!((found.as_str(), known.as_str()), ("m9999_future", "m0004_plugins"));
+    assert_eq!((found.as_str(), known.as_str()), ("m9999_future", "m0005_selectors"));
     assert!(folder.path().join("spool/unfinished").exists());
 }
 

@@ -8,5 +8,6 @@ mod plugins;
 mod projection;
 mod random;
 mod records;
+mod selecting;
 mod support;
 mod uploads;

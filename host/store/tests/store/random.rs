@@ -116,7 +116,9 @@ async fn happen(driver: &mut Driver, happening: &Happening, held: &mut Held) {
     let mut release = None;
     let command = match happening {
         Happening::Start(rounds) => Command::Start(fedwit_domain::Start { rounds: *rounds, ..Default::default() }),
-        Happening::Open(there) => Command::OpenAttempt { online: those(*there), plugin: crate::support::plugin() },
+        Happening::Open(there) => {
+            Command::OpenAttempt { online: those(*there), plugin: crate::support::plugin(), choice: None }
+        }
         Happening::Ask(there) => Command::Ask { online: those(*there) },
         Happening::Submit { client, content, good, release: lets_go } => {
             let mut submission = driver.upload(CLIENTS[*client], CONTENTS[*content], 10).await;

@@ -116,7 +116,7 @@ impl Driver {
 
     pub(crate) async fn open_attempt(&mut self, online: &[&str]) -> Vec<Recorded> {
         let online = online.iter().map(|name| client(name)).collect();
-        self.does(Command::OpenAttempt { online, plugin: plugin() }).await
+        self.does(Command::OpenAttempt { online, plugin: plugin(), choice: None }).await
     }
 
     /// Uploads a file, and returns the submission of it.

@@ -29,6 +29,12 @@ pub(in crate::graphql) struct SessionConfigInput {
     /// The plugin's configuration; its JSON Schema is the plugin's `configSchema`.
     #[graphql(default_with = "JsonObject(defaults().aggregator_config)")]
     aggregator_config: JsonObject,
+    /// The plugin that chooses whom a round asks, by name; if none is given, clients are drawn at random. A buffered
+    /// session has none.
+    client_selector: Option<String>,
+    /// The client selector's configuration; its JSON Schema is the plugin's `configSchema`.
+    #[graphql(default_with = "JsonObject(defaults().client_selector_config)")]
+    client_selector_config: JsonObject,
     /// If given, the session is buffered: a model is made of every few updates, and none waits for all clients.
     buffered: Option<BufferingInput>,
     /// A round needs this many updates, at least.
@@ -37,7 +43,7 @@ pub(in crate::graphql) struct SessionConfigInput {
     /// A round asks this many clients, more than are required if some are expected to fail; all that are there if none
     /// is given.
     clients_requested: Option<u32>,
-    /// How long a round waits for clients, and then for their updates, in seconds.
+    /// How long a round waits for clients, for its client selector, and then for their updates, in seconds.
     #[graphql(default_with = "defaults().round_timeout_s")]
     round_timeout_s: u32,
     /// How long a client may be gone before its update is not waited for any more, in seconds.
@@ -127,6 +133,8 @@ impl From<SessionConfigInput> for SessionConfig {
         Self {
             aggregator: input.aggregator,
             aggregator_config: input.aggregator_config.0,
+            client_selector: input.client_selector,
+            client_selector_config: input.client_selector_config.0,
             buffered: input.buffered.map(Into::into),
             clients_required: input.clients_required,
             clients_requested: input.clients_requested,

@@ -80,6 +80,16 @@ impl SessionConfig {
         JsonObject(self.0.aggregator_config.clone())
     }
 
+    /// The plugin that chooses whom a round asks, by name; if there is none, clients are drawn at random.
+    async fn client_selector(&self) -> Option<&str> {
+        self.0.client_selector.as_deref()
+    }
+
+    /// The client selector's configuration; its JSON Schema is the plugin's `configSchema`.
+    async fn client_selector_config(&self) -> JsonObject {
+        JsonObject(self.0.client_selector_config.clone())
+    }
+
     /// Set if the session is buffered: a model is made of every few updates, and none waits for all clients.
     async fn buffered(&self) -> Option<Buffering> {
         let domain::Buffering { size, max_staleness, concurrency, validate_every } = self.0.buffered.clone()?;
@@ -96,7 +106,7 @@ impl SessionConfig {
         self.0.clients_requested
     }
 
-    /// How long a round waits for clients, and then for their updates, in seconds.
+    /// How long a round waits for clients, for its client selector, and then for their updates, in seconds.
     async fn round_timeout_s(&self) -> u32 {
         self.0.round_timeout_s
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use fedwit_store::ParticipationRow;
 
 use super::{Client, ParticipantStatus, Round};
-use crate::graphql::scalars::{Int64, MetricValues, between, id, time};
+use crate::graphql::scalars::{Int64, JsonObject, MetricValues, between, id, time};
 use crate::graphql::{Failure, rows};
 
 pub(in crate::graphql) struct Participant(pub(in crate::graphql) ParticipationRow);
@@ -73,6 +73,11 @@ impl Participant {
     /// The length of the update's file in bytes.
     async fn size_bytes(&self) -> Option<Int64> {
         self.0.size_bytes.map(Int64)
+    }
+
+    /// Settings that a client selector gave it alone, in the place of the session's of the same names.
+    async fn settings(&self) -> JsonObject {
+        JsonObject(self.0.settings.clone())
     }
 
     /// When it was asked to train.

@@ -64,6 +64,12 @@ impl Round {
         Some(PluginVersion { name, version, digest: digest.to_string() })
     }
 
+    /// The client selector that chose who is asked, as it ran, in a session that has one.
+    async fn selector(&self) -> Option<PluginVersion> {
+        let (name, version, digest) = self.0.selector.clone()?;
+        Some(PluginVersion { name, version, digest: digest.to_string() })
+    }
+
     /// The global model that it improves upon.
     async fn base(&self, ctx: &Context<'_>) -> Result<Option<Model>, Failure> {
         Ok(rows(ctx).load_one(self.0.base).await?.map(Model))

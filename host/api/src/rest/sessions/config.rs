@@ -10,13 +10,15 @@ use serde_json::{Map, Value};
 use crate::rest::error::{RestError, RestResult};
 use crate::rest::{kwargs, shapes};
 
-/// FEDn's settings, and `client_settings`, which FEDn's server functions would make.
+/// FEDn's settings, and what FEDn's server functions would do: `client_settings`, and `client_selector`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Settings {
     aggregator: Option<String>,
     aggregator_kwargs: Value,
     round_timeout: Option<u32>,
+    client_selector: Option<String>,
+    client_selector_kwargs: Value,
     buffer_size: Option<i64>,
     delete_models_storage: Option<bool>,
     clients_required: Option<u32>,
@@ -53,6 +55,8 @@ impl Settings {
         Ok(SessionConfig {
             aggregator,
             aggregator_config,
+            client_selector: self.client_selector.filter(|name| !name.is_empty()),
+            client_selector_config: kwargs::read("client_selector_kwargs", &self.client_selector_kwargs)?,
             buffered: buffering(self.buffer_size)?,
             clients_required: self.clients_required.unwrap_or(default.clients_required),
             round_timeout_s: self.round_timeout.unwrap_or(default.round_timeout_s),
@@ -77,7 +81,8 @@ fn no_server_functions(code: &Value) -> RestResult<()> {
         _ => Err(RestError::bad_request(
             "server_functions: this server runs no source code. What aggregates is a plugin, a WebAssembly component, \
              written in Python or any other language: install it, and name it in `aggregator`. What clients are told \
-             besides is in `client_settings`, and who is asked in the `client_ids` of the start",
+             besides is in `client_settings`; who is asked is in the `client_ids` of the start, or chosen by the plugin \
+             that `client_selector` names",
         )),
     }
 }
@@ -130,6 +135,7 @@ mod tests {
             "aggregator": "fedopt", "aggregator_kwargs": "{'serveropt': 'yogi', 'tau': 0.5}", "round_timeout": 7,
             "delete_models_storage": false, "clients_required": 3, "validate": false, "helper_type": "binaryhelper",
             "server_functions": "None", "rounds": 3, "client_settings": {"lr": 0.1},
+            "client_selector": "uniform", "client_selector_kwargs": "{'fraction': 0.5}",
         });
         let config = config(&change).unwrap();
         assert_eq!(config.aggregator, "fedyogi");
@@ -140,6 +146,8 @@ mod tests {
         assert_eq!(config.clients_requested, None, "8 is what FEDn's tools always send");
         assert_eq!(config.model_format, ModelFormat::FlatFloat64);
         assert_eq!(config.client_settings["lr"], json!(0.1));
+        assert_eq!(config.client_selector.as_deref(), Some("uniform"));
+        assert_eq!(Value::Object(config.client_selector_config), json!({"fraction": 0.5}));
     }
 
     #[test]
@@ -157,6 +165,7 @@ mod tests {
             (json!({"buffer_size": 0}), "buffer_size"),
             (json!({"helper_type": "splitlearninghelper"}), "splitlearninghelper"),
             (json!({"aggregator_kwargs": "os.system('x')"}), "aggregator_kwargs"),
+            (json!({"client_selector_kwargs": [1]}), "client_selector_kwargs"),
             (json!({"clients_required": -1}), "session_config"),
             (json!({"round_timeout": "soon"}), "session_config"),
             (json!({"learning_rate": 1}), "learning_rate"),
