@@ -1,6 +1,6 @@
 //! Random numbers that follow from a seed.
 //!
-//! A plugin has no other source of them that is the same when its work is repeated. SplitMix64 (Steele, Lea and Flood 2014,
+//! A plugin has no other source of them that is the same when its work is repeated. `SplitMix64` (Steele, Lea and Flood 2014,
 //! *Fast Splittable Pseudorandom Number Generators*, Figure 14) is small and good enough to draw by lot; it keeps no secret.
 
 /// A source of random numbers: the same from the same seed.
