@@ -26,7 +26,7 @@ impl ClientSelector for PluginSelection {
     async fn check(&self, selector: &str, config: &Map<String, Value>) -> Result<(), SelectionError> {
         let plugin = self.plugins.get(World::ClientSelector, selector)?;
         let config = Value::Object(config.clone()).to_string();
-        let checked = self.pool.run(move || plugin.check(&config)).await.map_err(host)?;
+        let checked = self.pool.run(move || plugin.check(&config)).await.map_err(|error| host(&error))?;
         checked.map_err(|error| selection_error(&error))
     }
 
@@ -34,7 +34,8 @@ impl ClientSelector for PluginSelection {
         let plugin = self.plugins.get(World::ClientSelector, &selection.selector)?;
         let selector = version(&plugin);
         let (question, candidates) = question(selection);
-        let selected = self.pool.run(move || plugin.select(question, candidates)).await.map_err(host)?;
+        let selected =
+            self.pool.run(move || plugin.select(question, candidates)).await.map_err(|error| host(&error))?;
         let selected = selected.map_err(|error| selection_error(&error))?;
         let selected = selected.into_iter().map(|fedwit_runtime::Selected { client, settings }| {
             // It is one of the candidates.
@@ -91,6 +92,6 @@ fn selection_error(error: &PluginError) -> SelectionError {
     }
 }
 
-fn host(error: FoldingError) -> SelectionError {
+fn host(error: &FoldingError) -> SelectionError {
     SelectionError::Host(error.to_string())
 }
