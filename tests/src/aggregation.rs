@@ -21,7 +21,12 @@ pub const AGGREGATORS: [&str; 11] = [
 ];
 
 /// The plugins of other worlds that the project ships.
-pub const OTHERS: [(&str, World); 2] = [("power-of-choice", World::ClientSelector), ("uniform", World::ClientSelector)];
+pub const OTHERS: [(&str, World); 4] = [
+    ("encrypted", World::StorageAdapter),
+    ("pass-through", World::StorageAdapter),
+    ("power-of-choice", World::ClientSelector),
+    ("uniform", World::ClientSelector),
+];
 
 /// A runtime with these limits, and compiled plugins kept between tests.
 ///

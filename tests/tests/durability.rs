@@ -35,9 +35,33 @@ fn traced(folder: &tempfile::TempDir) -> Result<(Options, PathBuf)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn file_folder_and_record_are_synced_before_the_answer() -> Result<()> {
+    check_round(&[]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_they_are_behind_a_storage_adapter_that_hands_files_on() -> Result<()> {
+    check_round(&["--storage-adapter", "pass-through"]).await
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn so_they_are_behind_one_that_encrypts() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let secrets = tempfile::tempdir()?;
+    let key = secrets.path().join("storage-key");
+    std::fs::write(&key, [7; 32])?;
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o400))?;
+    let folder = secrets.path().to_str().context("a path in UTF-8")?;
+    let granted = ["--storage-adapter-grant", "secret:storage-key", "--plugin-secrets", folder];
+    check_round(&[&["--storage-adapter", "encrypted"], &granted[..]].concat()).await
+}
+
+/// Traces a round on a server with these arguments.
+async fn check_round(arguments: &[&str]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (options, path) = traced(&folder)?;
-    let mut server = Server::start_with(options).await?;
+    let mut server = Server::start_with(options.with(arguments)).await?;
     let api = server.api();
     let seed = api.add_seed(npz::stored(&[(&[4], &[1.0, 2.0, 3.0, 4.0])])?).await?;
     let client = Client::start(server.address(), "a", ClientOptions::new(Step { step: 1.0, examples: 3 })).await?;

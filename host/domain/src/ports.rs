@@ -14,7 +14,7 @@ mod selecting;
 pub use balancing::fake::FakeLoadBalancer;
 pub use balancing::{BalancingError, CombinerLoad, LoadBalancer, Placement};
 pub use blobs::fake::FakeBlobs;
-pub use blobs::{BlobError, BlobFile, BlobWriter, Blobs, StoredBlob};
+pub use blobs::{BlobError, BlobFile, BlobWriter, Blobs, Hold, StoredBlob};
 pub use clock::fake::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use event_log::fake::FakeEventLog;

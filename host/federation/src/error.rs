@@ -83,6 +83,9 @@ pub enum FederationError {
     /// The event log failed.
     #[error(transparent)]
     Log(LogError),
+    /// The storage adapter failed, or gave another file than it was given.
+    #[error("{0}")]
+    Storage(String),
     /// The server failed.
     #[error("{0}")]
     Internal(String),
@@ -126,6 +129,7 @@ impl FederationError {
             Self::Invalid { .. } => "INVALID",
             Self::TooLarge { .. } => "FILE_TOO_LARGE",
             Self::Unavailable(_) => "UNAVAILABLE",
+            Self::Storage(_) => "STORAGE_FAILED",
             Self::Store(_) | Self::Log(_) | Self::Internal(_) => "INTERNAL",
         }
     }
@@ -154,6 +158,7 @@ impl FederationError {
             | Self::Selector(_)
             | Self::Store(_)
             | Self::Log(_)
+            | Self::Storage(_)
             | Self::Internal(_) => ErrorKind::Internal,
         }
     }
@@ -164,6 +169,7 @@ impl From<BlobError> for FederationError {
         match error {
             BlobError::Missing(digest) => Self::NotFound { kind: "blob", id: digest.to_string() },
             BlobError::Full { .. } => Self::Unavailable(error.to_string()),
+            BlobError::Damaged(_) | BlobError::Adapter { .. } => Self::Storage(error.to_string()),
             BlobError::Io { .. } => Self::Internal(error.to_string()),
         }
     }

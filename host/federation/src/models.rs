@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fedwit_domain::ports::{BlobFile, StoredBlob};
+use fedwit_domain::ports::{BlobFile, Hold, StoredBlob};
 use fedwit_domain::{Digest, ModelFormat, ModelId};
 use fedwit_store::NewModel;
 use fedwit_tensor::formats::{self, Expected, Format, Limits, ReadError, ReadFault, TranscodeError};
@@ -40,7 +40,7 @@ pub struct ModelFile {
     pub format: ModelFormat,
     /// What to call it.
     pub file_name: String,
-    _encoded: Option<Arc<EncodedFile>>,
+    _kept: Hold,
 }
 
 /// Models in formats that they are not kept in.
@@ -94,10 +94,10 @@ impl Federation {
     pub async fn add_seed_model(&self, seed: NewSeed) -> Result<ModelId, FederationError> {
         let NewSeed { file, name, flat } = seed;
         let uploaded = file.into_blob().await?;
-        let path = self.inner.blobs.open(&uploaded.digest).await?.path;
+        let file = self.inner.blobs.open(&uploaded.digest).await?;
         let scratch = self.inner.blobs.scratch().join(format!("seed-{}.safetensors", Uuid::new_v4()));
         let written = scratch.clone();
-        let read = self.inner.pool.run(move || transcode_seed(&path, &written, flat)).await?;
+        let read = self.inner.pool.run(move || transcode_seed(&file, &written, flat)).await?;
         let kept = match read {
             // What came in is what is kept.
             Ok(Format::Safetensors) => Ok((uploaded, Format::Safetensors)),
@@ -138,20 +138,21 @@ impl Federation {
         let row = row.ok_or_else(|| FederationError::NotFound { kind: "model", id: model.to_string() })?;
         let format = format.unwrap_or(row.format);
         let file_name = format!("{model}.{}", ending(format));
-        let BlobFile { path, size_bytes } = self.inner.blobs.open(&row.blob).await?;
+        let file = self.inner.blobs.open(&row.blob).await?;
         if format == ModelFormat::Safetensors {
-            return Ok(ModelFile { path, size_bytes, format, file_name, _encoded: None });
+            let BlobFile { path, size_bytes, hold } = file;
+            return Ok(ModelFile { path, size_bytes, format, file_name, _kept: hold });
         }
         let slot = self.inner.encoded.slot((row.blob, format));
-        let encoded = slot.get_or_try_init(|| self.encode(model, path, format)).await?;
+        let encoded = slot.get_or_try_init(|| self.encode(model, file, format)).await?;
         let (path, size_bytes) = (encoded.path.clone(), encoded.size_bytes);
-        Ok(ModelFile { path, size_bytes, format, file_name, _encoded: Some(Arc::clone(encoded)) })
+        Ok(ModelFile { path, size_bytes, format, file_name, _kept: Hold::by(Arc::<EncodedFile>::clone(encoded)) })
     }
 
     async fn encode(
         &self,
         model: ModelId,
-        source: PathBuf,
+        source: BlobFile,
         format: ModelFormat,
     ) -> Result<Arc<EncodedFile>, FederationError> {
         let path = self.inner.blobs.scratch().join(format!("model-{}.{}", Uuid::new_v4(), ending(format)));
@@ -187,10 +188,10 @@ impl From<TranscodeError> for SeedFault {
 
 /// Reads a seed, and writes it as safetensors unless it is that already. Its values are never in memory as a whole: what
 /// cannot be used as it lies in the file is unpacked into another, which is gone again at the end.
-fn transcode_seed(path: &Path, to: &Path, flat: Option<ModelFormat>) -> Result<Format, SeedFault> {
+fn transcode_seed(file: &BlobFile, to: &Path, flat: Option<ModelFormat>) -> Result<Format, SeedFault> {
     let expected = Expected::Seed(Limits::default());
     let unpacked = to.with_extension("values");
-    let seed = formats::transcode(path, &unpacked, &expected, flat.map(file_format));
+    let seed = formats::transcode(&file.path, &unpacked, &expected, flat.map(file_format));
     if let Err(error) = std::fs::remove_file(&unpacked)
         && error.kind() != std::io::ErrorKind::NotFound
     {
@@ -208,9 +209,9 @@ fn transcode_seed(path: &Path, to: &Path, flat: Option<ModelFormat>) -> Result<F
     Ok(seed.format)
 }
 
-fn encode(source: &Path, to: &Path, format: Format) -> Result<u64, String> {
+fn encode(source: &BlobFile, to: &Path, format: Format) -> Result<u64, String> {
     let expected = Expected::Seed(Limits::default());
-    let model = formats::read(source, &expected, None).map_err(|problem| problem.to_string())?;
+    let model = formats::read(&source.path, &expected, None).map_err(|problem| problem.to_string())?;
     let file = std::fs::File::create(to).map_err(|problem| problem.to_string())?;
     let mut out = std::io::BufWriter::with_capacity(1 << 20, file);
     let written = formats::write_to(&mut out, &model.parameters, format, &BTreeMap::new());

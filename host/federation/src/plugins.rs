@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use fedwit_domain::{Digest, PluginVersion};
-use fedwit_runtime::{Plugin, Runtime};
+use fedwit_runtime::{Plugin, Runtime, Secrets};
 use fedwit_store::{PluginFilter, PluginRow, Store, StoreError};
 use tokio::sync::{Mutex, Semaphore};
 
@@ -51,6 +51,7 @@ struct Shared {
     runtime: Runtime,
     built_in: Vec<BuiltIn>,
     trusted: TrustedKeys,
+    secrets: Secrets,
     table: RwLock<Arc<Table>>,
     /// Who changes what is installed does it alone.
     changing: Mutex<()>,
@@ -59,18 +60,20 @@ struct Shared {
 }
 
 impl Plugins {
-    /// No plugins but those that are going to be installed, signed with one of these keys if that has to be.
+    /// No plugins but those that are going to be installed, signed with one of these keys if that has to be, and granted
+    /// some of these secrets.
     #[must_use]
-    pub fn new(runtime: Runtime, trusted: TrustedKeys) -> Self {
-        Self::of(runtime, Vec::new(), trusted)
+    pub fn new(runtime: Runtime, trusted: TrustedKeys, secrets: Secrets) -> Self {
+        Self::of(runtime, Vec::new(), trusted, secrets)
     }
 
-    fn of(runtime: Runtime, built_in: Vec<BuiltIn>, trusted: TrustedKeys) -> Self {
+    fn of(runtime: Runtime, built_in: Vec<BuiltIn>, trusted: TrustedKeys, secrets: Secrets) -> Self {
         let table = Table::new(&built_in, Vec::new(), HashMap::new());
         let shared = Shared {
             runtime,
             built_in,
             trusted,
+            secrets,
             table: RwLock::new(Arc::new(table)),
             changing: Mutex::default(),
             compiling: Semaphore::new(COMPILATIONS),
@@ -102,7 +105,7 @@ impl Plugins {
         static RUNTIME: std::sync::LazyLock<Runtime> = std::sync::LazyLock::new(|| {
             Runtime::new(fedwit_runtime::Limits::default(), None).unwrap_or_else(|error| panic!("{error}"))
         });
-        Self::new(RUNTIME.clone(), TrustedKeys::default())
+        Self::new(RUNTIME.clone(), TrustedKeys::default(), Secrets::none())
     }
 }
 

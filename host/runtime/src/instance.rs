@@ -111,6 +111,11 @@ impl<E: Exports> Instance<E> {
         self.ended = true;
     }
 
+    /// Whether it can be called no more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// The plugin's words end up in logs and on terminals, like lines of its log.
     fn shown(&self, why: &str) -> String {
         shown(why, self.limits().log_line_bytes)

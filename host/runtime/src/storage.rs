@@ -3,6 +3,7 @@
 //! The host hands the adapter blobs and takes blobs from it, by handle: what the adapter does not read never enters its
 //! memory. What it writes goes to a scratch folder. Nothing is ever held in memory as a whole.
 
+mod pool;
 mod spool;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::permissions::is_key;
 use crate::plugin::Plugin;
 use crate::{LogLine, PluginError};
 
+pub use pool::{StoragePool, StorageScratch};
 pub(crate) use spool::Spool;
 
 /// Bytes of a key that is put; the adapter may lay it under a prefix of its own.
@@ -93,6 +95,9 @@ pub enum StorageError {
 /// An open storage adapter. Every error of the adapter but a wrong key ends it.
 pub struct Storage {
     instance: Instance<storage_adapter::Guest>,
+    /// Where what it writes lies for the rest of the time, and while it puts.
+    scratch: PathBuf,
+    puts: PathBuf,
 }
 
 impl Plugin {
@@ -111,13 +116,26 @@ impl Plugin {
         self.inner.ready(FUNCTION, config)?;
         let mut instance = Instance::new(&self.inner, FUNCTION, 0)?;
         instance.state().backing = Some(Backing { store, scratch: scratch.to_owned() });
-        let mut storage = Storage { instance };
+        let (scratch, puts) = (scratch.to_owned(), scratch.to_owned());
+        let mut storage = Storage { instance, scratch, puts };
         storage.instance.call(FUNCTION, |guest, store| guest.call_open(store, config))?;
         Ok(storage)
     }
 }
 
 impl Storage {
+    /// What the adapter writes while it puts lies in the folder `scratch` from now on: best on the disk where the store
+    /// keeps it.
+    pub fn put_by_way_of(&mut self, scratch: &Path) {
+        self.puts = scratch.to_owned();
+    }
+
+    /// Whether the adapter broke, so that it has to be opened again.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.instance.has_ended()
+    }
+
     /// Keeps a blob, in place of what was there; durable when it returns.
     ///
     /// # Errors
@@ -127,7 +145,9 @@ impl Storage {
         check_key(key)?;
         let handle = self.instance.with_handles(FUNCTION, |state| state.lend_blob(blob))?;
         let lent = wasmtime::component::Resource::new_borrow(handle.rep());
+        self.write_to(&self.puts.clone());
         let put = self.instance.call(FUNCTION, |guest, store| guest.call_put(store, key, lent));
+        self.write_to(&self.scratch.clone());
         self.instance.with_handles(FUNCTION, |state| state.take_blob(handle))?;
         Ok(put?)
     }
@@ -162,6 +182,12 @@ impl Storage {
         let keys = self.instance.call(FUNCTION, |guest, store| guest.call_keys(store, prefix, after, most))?;
         checked_keys(&keys, prefix, after, most).map_err(|why| self.instance.answer(FUNCTION, &why))?;
         Ok(keys)
+    }
+
+    fn write_to(&mut self, scratch: &Path) {
+        if let Some(backing) = &mut self.instance.state().backing {
+            scratch.clone_into(&mut backing.scratch);
+        }
     }
 
     /// What the adapter wrote to its log since the last time this was asked.

@@ -11,6 +11,7 @@ use axum::Router;
 use fedwit_api::ApiSettings;
 use fedwit_domain::ports::SystemClock;
 use fedwit_federation::{Federation, Plugins, PublicKey, Settings as FederationSettings, TrustedKeys};
+use fedwit_runtime::{Runtime, Secrets};
 use fedwit_store::{Store, StoreOptions};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -18,6 +19,7 @@ use tracing::{info, warn};
 use crate::plugins;
 use crate::readiness::Check;
 use crate::settings::{Settings, SignatureSettings};
+use crate::storage_adapter;
 
 /// A started application.
 pub(crate) struct Application {
@@ -35,9 +37,19 @@ pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> R
     let Settings { storage, clients, combiners, work, .. } = settings;
     // Arithmetic within one computation; how many computations there are at once is the federation's to bound.
     rayon::ThreadPoolBuilder::new().num_threads(work.workers()).build_global().context("threads for arithmetic")?;
-    let installed = installed(settings).await?;
+    let secrets = secrets(settings)?;
+    let installed = installed(settings, secrets.clone()).await?;
     let options = StoreOptions { folder: storage.data.clone(), low_disk_bytes: storage.low_disk_bytes };
-    let store = Store::open(options).await.with_context(|| format!("data folder {}", storage.data.display()))?;
+    let adapter = {
+        let settings = settings.clone();
+        let options = tokio::task::spawn_blocking(move || storage_adapter::options(&settings, &secrets));
+        options.await.context("loading the storage adapter")??
+    };
+    let store = match adapter {
+        Some(adapter) => Store::open_adapted(options, adapter).await,
+        None => Store::open(options).await,
+    };
+    let store = store.with_context(|| format!("data folder {}", storage.data.display()))?;
     let how = FederationSettings {
         max_upload_bytes: clients.max_upload_bytes,
         combiners: combiners.combiners,
@@ -74,18 +86,18 @@ pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> R
 }
 
 /// The plugins of the folder that was given, or of the first that is there.
-async fn installed(settings: &Settings) -> Result<Plugins> {
+async fn installed(settings: &Settings, secrets: Secrets) -> Result<Plugins> {
     let (arguments, limits) = (settings.plugins.clone(), settings.plugin_limits.limits());
     let trusted = trusted(&settings.signatures)?;
     let load = move || {
         let runtime = plugins::runtime(limits, &arguments)?;
         let folders = plugins::folders(&arguments);
         match folders.iter().find(|folder| folder.is_dir()) {
-            Some(folder) => load(&runtime, folder, trusted),
-            None if arguments.folder.is_some() => load(&runtime, &folders[0], trusted),
+            Some(folder) => load(&runtime, folder, trusted, secrets),
+            None if arguments.folder.is_some() => load(&runtime, &folders[0], trusted, secrets),
             None => {
                 warn!("there is no folder of plugins, so that there are none but those that were installed");
-                Ok(Plugins::new(runtime, trusted))
+                Ok(Plugins::new(runtime, trusted, secrets))
             }
         }
     };
@@ -103,9 +115,17 @@ fn trusted(settings: &SignatureSettings) -> Result<TrustedKeys> {
     Ok(TrustedKeys::new(keys, settings.require_signed_plugins))
 }
 
-fn load(runtime: &fedwit_runtime::Runtime, folder: &Path, trusted: TrustedKeys) -> Result<Plugins> {
-    let plugins =
-        Plugins::load(runtime, folder, trusted).with_context(|| format!("plugins in {}", folder.display()))?;
+/// The secrets that plugins can be granted.
+fn secrets(settings: &Settings) -> Result<Secrets> {
+    match &settings.secrets.plugin_secrets {
+        Some(folder) => Secrets::in_folder(folder).with_context(|| format!("plugin secrets {}", folder.display())),
+        None => Ok(Secrets::none()),
+    }
+}
+
+fn load(runtime: &Runtime, folder: &Path, trusted: TrustedKeys, secrets: Secrets) -> Result<Plugins> {
+    let plugins = Plugins::load(runtime, folder, trusted, secrets);
+    let plugins = plugins.with_context(|| format!("plugins in {}", folder.display()))?;
     let list = plugins.list();
     let names: Vec<&str> = list.iter().map(|plugin| plugin.name.as_str()).collect();
     info!(plugins.folder = %folder.display(), plugins.count = names.len(), "plugins: {}", names.join(", "));

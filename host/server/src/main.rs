@@ -18,6 +18,7 @@ mod readiness;
 mod serve;
 mod settings;
 mod signals;
+mod storage_adapter;
 mod telemetry;
 
 use command_line::{Command, CommandLine, ModelCommand};

@@ -9,9 +9,14 @@ use crate::command_line::PluginArguments;
 
 /// Loads the plugin of a name, or of a component's file.
 pub(crate) fn load(plugin: &str, arguments: &PluginArguments) -> Result<Plugin> {
+    load_with(plugin, arguments, Limits::default())
+}
+
+/// As [`load`], with other limits.
+pub(crate) fn load_with(plugin: &str, arguments: &PluginArguments, limits: Limits) -> Result<Plugin> {
     let path = find(plugin, &folders(arguments))?;
     let component = read_component(&path)?;
-    let (runtime, name) = (runtime(Limits::default(), arguments)?, path.display().to_string());
+    let (runtime, name) = (runtime(limits, arguments)?, path.display().to_string());
     runtime.load(&name, &component).with_context(|| format!("plugin {name}"))
 }
 

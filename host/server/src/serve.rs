@@ -80,11 +80,12 @@ fn raise_open_files() -> u64 {
 }
 
 fn show(settings: &Settings) {
-    let Settings { storage, clients, combiners, plugins, .. } = settings;
+    let Settings { storage, adapter, clients, combiners, plugins, .. } = settings;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         data.folder = %storage.data.display(),
         data.low_disk_bytes = storage.low_disk_bytes,
+        data.storage_adapter = adapter.storage_adapter.as_deref(),
         plugins.folder = plugins.folder.as_ref().map(|folder| tracing::field::display(folder.display())),
         clients.advertise = clients.advertise.as_ref().map(tracing::field::display),
         clients.max_upload_bytes = clients.max_upload_bytes,

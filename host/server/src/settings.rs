@@ -7,6 +7,7 @@
 //!
 //! Reading is in [`mod@reading`], the file in [`mod@file`], what a variable may be called in [`mod@environment`].
 
+mod adapter;
 mod environment;
 mod file;
 mod limits;
@@ -25,6 +26,7 @@ use clap::{Args, ValueEnum};
 
 use crate::command_line::PluginArguments;
 
+pub(crate) use self::adapter::AdapterSettings;
 pub(crate) use self::limits::PluginLimits;
 pub(crate) use self::reading::{SettingsError, read};
 pub(crate) use self::values::{Address, Filter};
@@ -39,6 +41,8 @@ pub(crate) struct Settings {
     #[command(flatten)]
     pub(crate) storage: StorageSettings,
     #[command(flatten)]
+    pub(crate) adapter: AdapterSettings,
+    #[command(flatten)]
     pub(crate) clients: ClientSettings,
     #[command(flatten)]
     pub(crate) combiners: CombinerSettings,
@@ -46,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) plugins: PluginArguments,
     #[command(flatten)]
     pub(crate) signatures: SignatureSettings,
+    #[command(flatten)]
+    pub(crate) secrets: SecretSettings,
     #[command(flatten)]
     pub(crate) plugin_limits: PluginLimits,
     #[command(flatten)]
@@ -141,6 +147,16 @@ pub(crate) struct SignatureSettings {
     /// the folder of plugins needs no signature.
     #[arg(long, env = "FEDWIT_REQUIRE_SIGNED_PLUGINS", value_parser = BoolishValueParser::new())]
     pub(crate) require_signed_plugins: bool,
+}
+
+/// What plugins can be entrusted with.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Plugins")]
+pub(crate) struct SecretSettings {
+    /// The folder of secrets that plugins can be granted: one file each, whose name is the secret's. Files that everyone can
+    /// read are refused [default: none].
+    #[arg(long, env = "FEDWIT_PLUGIN_SECRETS", value_name = "FOLDER")]
+    pub(crate) plugin_secrets: Option<PathBuf>,
 }
 
 /// What the machine is used for.

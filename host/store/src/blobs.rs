@@ -1,12 +1,16 @@
-//! Files, in `blobs/ab/abcd...` by the SHA-256 of what is in them.
+//! Files, in `blobs/ab/abcd...`, by the SHA-256 of what is in them.
 //!
 //! A file is spooled under another name on the same disk, where it is hashed as it is written, and synced. `object_store`
 //! then renames it into its place and syncs the folders on both ends. Nothing is written twice, and a file in its place
 //! is whole.
 //!
+//! Behind a storage adapter all that is the adapter's: see [`adapted`].
+//!
 //! A file is deleted when nothing refers to it. Between its end and its first reference it is *fresh*, and stays for that
 //! long whatever becomes of others with the same content.
 
+mod adapted;
+mod copies;
 mod fresh;
 mod orphans;
 mod place;
@@ -19,10 +23,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fedwit_domain::Digest;
-use fedwit_domain::ports::{BlobError, BlobFile, BlobWriter, Blobs, StoredBlob};
+use fedwit_domain::ports::{BlobError, BlobFile, BlobWriter, Blobs, Hold, StoredBlob};
 use uuid::Uuid;
 
+use crate::adapter::{AtRest, BlobAdapter, Scratch};
 use crate::disk::Disk;
+use adapted::Adapted;
+use copies::Copies;
+use fresh::Fresh;
 use place::Place;
 use spool::Spooling;
 
@@ -33,27 +41,51 @@ const SPOOL: &str = "spool";
 
 /// Blobs in a folder of this machine.
 pub(crate) struct LocalBlobs {
-    place: Place,
+    kept: Kept,
     scratch: PathBuf,
     disk: Arc<Disk>,
 }
 
+/// Who keeps them.
+#[derive(Clone)]
+enum Kept {
+    /// They lie in their places as they are.
+    InPlace(Place),
+    /// They lie as an adapter lays them.
+    Adapted(Adapted),
+}
+
+/// An open storage adapter, and what it works with.
+pub(crate) struct OpenedAdapter {
+    pub(crate) name: String,
+    pub(crate) adapter: Arc<dyn BlobAdapter>,
+    pub(crate) instances: usize,
+    pub(crate) at_rest: AtRest,
+    pub(crate) copies_bytes: u64,
+}
+
 impl LocalBlobs {
-    /// Blobs in a data folder, which exists. What was not finished there is dropped.
-    pub(crate) fn open(folder: &Path, disk: Arc<Disk>) -> Result<Self, BlobError> {
-        let scratch = folder.join(SPOOL);
-        match std::fs::remove_dir_all(&scratch) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(scratch.display(), error)),
-        }
-        std::fs::create_dir_all(&scratch).map_err(|error| failed(scratch.display(), error))?;
-        Ok(Self { place: Place::open(folder)?, scratch, disk })
+    /// Blobs in a data folder, which exists, as is the scratch folder, which is empty.
+    pub(crate) fn open(
+        folder: &Path,
+        scratch: Scratch,
+        adapter: Option<OpenedAdapter>,
+        disk: Arc<Disk>,
+    ) -> Result<Self, BlobError> {
+        let Scratch { spool, copies } = scratch;
+        let kept = match adapter {
+            None => Kept::InPlace(Place::open(folder)?),
+            Some(OpenedAdapter { name, adapter, instances, at_rest, copies_bytes }) => {
+                let copies = Copies::new(copies, copies_bytes);
+                Kept::Adapted(Adapted::new(name, adapter, instances, at_rest, copies))
+            }
+        };
+        Ok(Self { kept, scratch: spool, disk })
     }
 
     /// Files have got their references: they are fresh no longer, each once for each time that it was finished.
     pub(crate) fn claim(&self, blobs: &[Digest]) {
-        self.place.fresh.claim(blobs);
+        self.kept.fresh().claim(blobs);
     }
 
     /// Deletes files that nothing refers to, but for those that are fresh.
@@ -62,7 +94,11 @@ impl LocalBlobs {
     /// their bytes back to the disk takes longer, and nobody waits for it. A crash in between leaves nothing that the
     /// next start does not clear away.
     pub(crate) async fn discard(&self, blobs: Vec<Digest>) {
-        let (place, scratch) = (self.place.clone(), self.scratch.clone());
+        let place = match &self.kept {
+            Kept::InPlace(place) => place.clone(),
+            Kept::Adapted(adapted) => return adapted.discard(blobs),
+        };
+        let scratch = self.scratch.clone();
         let moved = tokio::task::spawn_blocking(move || {
             let mut aside = Vec::new();
             for blob in blobs {
@@ -83,11 +119,33 @@ impl LocalBlobs {
         }
     }
 
-    /// Files that are so old that they cannot be fresh.
+    /// Files that are so old that they cannot be fresh; of an adapter's, which says nothing of their age, all.
     pub(crate) async fn old(&self) -> Result<Vec<Digest>, BlobError> {
-        self.place.fresh.forget_expired();
-        let folder = self.place.folder();
-        blocking("blobs", move || orphans::older_than(&folder, GRACE)).await
+        self.kept.fresh().forget_expired();
+        match &self.kept {
+            Kept::InPlace(place) => {
+                let folder = place.folder();
+                blocking("blobs", move || orphans::older_than(&folder, GRACE)).await
+            }
+            Kept::Adapted(adapted) => adapted.all().await,
+        }
+    }
+}
+
+impl Kept {
+    fn fresh(&self) -> &Fresh {
+        match self {
+            Self::InPlace(place) => &place.fresh,
+            Self::Adapted(adapted) => adapted.fresh(),
+        }
+    }
+
+    /// Takes a file that is spooled and synced, and makes it durable as a blob. It is fresh then.
+    async fn take(&self, spooled: &Path, stored: StoredBlob) -> Result<(), BlobError> {
+        match self {
+            Self::InPlace(place) => place.take(spooled, stored).await,
+            Self::Adapted(adapted) => adapted.take(spooled, stored).await,
+        }
     }
 }
 
@@ -96,7 +154,7 @@ impl Blobs for LocalBlobs {
     async fn begin(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
         self.disk.check()?;
         let path = self.scratch.join(format!("upload-{}", Uuid::new_v4()));
-        Ok(Box::new(Spooling::begin(path, self.place.clone(), Arc::clone(&self.disk)).await?))
+        Ok(Box::new(Spooling::begin(path, self.kept.clone(), Arc::clone(&self.disk)).await?))
     }
 
     async fn adopt(&self, file: &Path) -> Result<StoredBlob, BlobError> {
@@ -107,7 +165,7 @@ impl Blobs for LocalBlobs {
         }
         let path = file.to_owned();
         let stored = blocking(file.display(), move || spool::hash_and_sync(&path)).await?;
-        self.place.take(file, stored).await?;
+        self.kept.take(file, stored).await?;
         Ok(stored)
     }
 
@@ -116,12 +174,19 @@ impl Blobs for LocalBlobs {
     }
 
     async fn open(&self, digest: &Digest) -> Result<BlobFile, BlobError> {
-        let size_bytes = self.place.size_bytes(digest).await?.ok_or(BlobError::Missing(*digest))?;
-        Ok(BlobFile { path: self.place.path(digest), size_bytes })
+        let place = match &self.kept {
+            Kept::InPlace(place) => place,
+            Kept::Adapted(adapted) => return adapted.open(digest).await,
+        };
+        let size_bytes = place.size_bytes(digest).await?.ok_or(BlobError::Missing(*digest))?;
+        Ok(BlobFile { path: place.path(digest), size_bytes, hold: Hold::default() })
     }
 
     async fn remove(&self, digest: &Digest) -> Result<(), BlobError> {
-        self.place.remove(digest).await
+        match &self.kept {
+            Kept::InPlace(place) => place.remove(digest).await,
+            Kept::Adapted(adapted) => adapted.remove(digest).await,
+        }
     }
 }
 

@@ -81,6 +81,22 @@ pub enum OpenError {
         /// The newest that this server knows.
         known: String,
     },
+    /// Its blobs were written by another storage adapter than the one that it is to be opened with, or by none.
+    #[error("the data folder {}: {problem}", folder.display())]
+    OtherAdapter {
+        /// The folder.
+        folder: PathBuf,
+        /// Which adapters these are, and what can be done.
+        problem: String,
+    },
+    /// The storage adapter cannot be used.
+    #[error("storage adapter `{name}`: {problem}")]
+    Adapter {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The disk failed.
     #[error("{what} {}: {error}", path.display())]
     Io {

@@ -9,12 +9,21 @@
 //! spool/               files that are not finished; emptied at each start
 //! ```
 //!
+//! Behind a storage adapter ([`adapter`]) there are, instead of `blobs/`:
+//!
+//! ```text
+//! storage-adapter.json which adapter has written the blobs
+//! stored/              what it keeps of them
+//! copies/              blobs as they were, for as long as they are read; emptied at each start
+//! ```
+//!
 //! What is written is durable when the call returns: one task writes it, many changes in a commit, with a sync to the
 //! disk. Whoever reads does so on other connections, and waits for nobody. SQL and files stop here: what is above sees
 //! rows of typed columns, [`EventLog`](fedwit_domain::ports::EventLog) and [`Blobs`](fedwit_domain::ports::Blobs).
 //!
 //! No rule of federation is here. A view says what an event says, and decides nothing.
 
+pub mod adapter;
 mod blobs;
 mod disk;
 mod entities;

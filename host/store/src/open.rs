@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
-use crate::blobs::LocalBlobs;
+use crate::adapter::{self, AdapterError, AdapterOptions, AdapterScratch, AtRest, Marker, Scratch};
+use crate::blobs::{LocalBlobs, OpenedAdapter};
 use crate::disk::{Disk, FreeSpace, sync_folder};
 use crate::lock::FolderLock;
 use crate::log::Log;
@@ -38,7 +39,11 @@ enum Access {
     Read,
 }
 
-pub(crate) async fn open(options: StoreOptions, free_space: FreeSpace) -> Result<Store, OpenError> {
+pub(crate) async fn open(
+    options: StoreOptions,
+    adapter: Option<AdapterOptions>,
+    free_space: FreeSpace,
+) -> Result<Store, OpenError> {
     let StoreOptions { folder, low_disk_bytes } = options;
     make(&folder)?;
     let folder = folder.canonicalize().map_err(|error| io("opening", &folder, error))?;
@@ -51,7 +56,7 @@ pub(crate) async fn open(options: StoreOptions, free_space: FreeSpace) -> Result
     let noting = connect(&notes, Access::WriteLoosely).await?;
     migrate::<TelemetryMigrator>(&noting, &folder, &notes).await?;
     // Only now, when it is known that the folder is ours to change.
-    let blobs = Arc::new(LocalBlobs::open(&folder, Arc::clone(&disk)).map_err(StoreError::from)?);
+    let blobs = Arc::new(open_blobs(&folder, adapter, Arc::clone(&disk)).await?);
     // SQLite syncs what is in its files; that the files are there at all is in the folder.
     sync_folder(&folder).map_err(|error| io("syncing", &folder, error))?;
 
@@ -63,6 +68,40 @@ pub(crate) async fn open(options: StoreOptions, free_space: FreeSpace) -> Result
     collect_orphans(&store.0).await?;
     tokio::spawn(collect_now_and_then(Arc::downgrade(&store.0)));
     Ok(store)
+}
+
+/// Opens the blobs of a data folder, behind an adapter if there is one. Taking up an adapter may take a while.
+async fn open_blobs(folder: &Path, adapter: Option<AdapterOptions>, disk: Arc<Disk>) -> Result<LocalBlobs, OpenError> {
+    let folder = folder.to_owned();
+    let opened = tokio::task::spawn_blocking(move || {
+        let elsewhere = adapter.as_ref().and_then(|adapter| adapter.scratch.as_deref());
+        let made = Scratch::make(&folder, elsewhere);
+        let scratch = made.map_err(|error| io("making the scratch folders of", elsewhere.unwrap_or(&folder), error))?;
+        let marker = adapter::settle(&folder, adapter.as_ref())?;
+        let opened = match (adapter, marker) {
+            (Some(adapter), Some(marker)) => Some(open_adapter(&folder, &scratch, adapter, marker)?),
+            _ => None,
+        };
+        LocalBlobs::open(&folder, scratch, opened, disk).map_err(|error| StoreError::from(error).into())
+    });
+    opened.await.unwrap_or_else(|error| Err(io("opening the blobs of", Path::new(""), std::io::Error::other(error))))
+}
+
+fn open_adapter(
+    folder: &Path,
+    scratch: &Scratch,
+    adapter: AdapterOptions,
+    mut marker: Marker,
+) -> Result<OpenedAdapter, OpenError> {
+    let AdapterOptions { name, instances, copies_bytes, open, .. } = adapter;
+    // What lies at rest is written on its own disk, wherever files come in.
+    let puts = folder.join(adapter::PUTS);
+    let at_rest = AtRest::new(adapter::stored(folder), puts.clone());
+    let folders = AdapterScratch { puts, gets: scratch.copies.clone() };
+    let failed = |error: AdapterError| OpenError::Adapter { name: name.clone(), problem: error.to_string() };
+    let opened = open(at_rest.clone(), folders).map_err(failed)?;
+    adapter::probe(&*opened, &at_rest, &mut marker, folder)?;
+    Ok(OpenedAdapter { name, adapter: opened, instances, at_rest, copies_bytes })
 }
 
 fn make(folder: &Path) -> Result<(), OpenError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fedwit_domain::ports::{Blobs, EventLog};
 use sea_orm::DatabaseConnection;
 
+use crate::adapter::AdapterOptions;
 use crate::blobs::LocalBlobs;
 use crate::disk::{Disk, FreeSpace};
 use crate::log::Log;
@@ -44,7 +45,15 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; the folder is left as it is if somebody else has it, or if a newer server has written it.
     pub async fn open(options: StoreOptions) -> Result<Self, OpenError> {
-        Self::open_measuring(options, Disk::system()).await
+        open::open(options, None, Disk::system()).await
+    }
+
+    /// Opens a data folder whose blobs a storage adapter keeps.
+    ///
+    /// # Errors
+    /// [`OpenError`], also if the adapter cannot be used, or if another one has written the blobs that are there.
+    pub async fn open_adapted(options: StoreOptions, adapter: AdapterOptions) -> Result<Self, OpenError> {
+        open::open(options, Some(adapter), Disk::system()).await
     }
 
     /// Opens a data folder, with another way to tell how full its disk is.
@@ -52,7 +61,7 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn open_measuring(options: StoreOptions, free_space: FreeSpace) -> Result<Self, OpenError> {
-        open::open(options, free_space).await
+        open::open(options, None, free_space).await
     }
 
     /// The event log.

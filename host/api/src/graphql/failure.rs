@@ -6,7 +6,7 @@
 use async_graphql::{Error, ErrorExtensions, Response, ServerError};
 use fedwit_domain::ports::LogError;
 use fedwit_domain::{IdError, TaskIdError};
-use fedwit_federation::FederationError;
+use fedwit_federation::{ErrorKind, FederationError};
 use fedwit_store::StoreError;
 
 /// The code of what is wrong with a query itself, and not with what it asks for.
@@ -55,8 +55,10 @@ impl Failure {
 impl From<FederationError> for Failure {
     fn from(error: FederationError) -> Self {
         let code = error.code();
-        if code == INTERNAL {
+        if error.kind() == ErrorKind::Internal {
             tracing::error!(%error, "a query could not be answered");
+        }
+        if code == INTERNAL {
             return Self::new(code, "the server failed; its log says how");
         }
         Self::new(code, error.to_string())

@@ -74,7 +74,11 @@ impl From<FederationError> for RestError {
         let message = match error.kind() {
             ErrorKind::Internal => {
                 tracing::error!(%error, "a request failed: {error}");
-                "An unexpected error occurred".to_owned()
+                match error {
+                    // It names the blob, and is the operator's to act upon.
+                    FederationError::Storage(_) => error.to_string(),
+                    _ => "An unexpected error occurred".to_owned(),
+                }
             }
             _ => error.to_string(),
         };

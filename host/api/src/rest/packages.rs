@@ -140,7 +140,7 @@ async fn add(State(rest): State<Rest>, mut form: Form) -> RestResult<Json<Value>
 async fn download(State(rest): State<Rest>, Query(wanted): Query<Wanted>) -> RestResult<Response> {
     let row = wanted.find(&rest).await?;
     let file = rest.federation.store().blobs().open(&row.blob).await.map_err(FederationError::from)?;
-    sending::file(&file.path, file.size_bytes, &row.file_name, ()).await
+    sending::file(&file.path, file.size_bytes, &row.file_name, file.hold).await
 }
 
 async fn checksum(State(rest): State<Rest>, Query(wanted): Query<Wanted>) -> RestResult<Json<Value>> {

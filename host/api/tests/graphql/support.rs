@@ -31,7 +31,7 @@ impl Server {
         let store = Store::open(options).await.unwrap();
         let clock = Arc::new(SystemClock::default());
         let runtime = Runtime::new(Limits::default(), None).unwrap();
-        let plugins = Plugins::new(runtime, TrustedKeys::default());
+        let plugins = Plugins::new(runtime, TrustedKeys::default(), fedwit_runtime::Secrets::none());
         let federation = Federation::start(store, plugins, clock, Settings::default()).await.unwrap();
         Self { router: fedwit_api::graphql::routes(federation.clone()), federation, _folder: folder }
     }

@@ -1,6 +1,9 @@
 //! Files, addressed by what is in them.
 
+use std::any::Any;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,16 +23,16 @@ pub trait Blobs: Send + Sync {
     /// Takes over a file that was written into the [`scratch`](Self::scratch) folder. Durable once it returns.
     ///
     /// # Errors
-    /// [`BlobError::Full`] below the low-disk mark; [`BlobError::Io`].
+    /// [`BlobError::Full`] below the low-disk mark; [`BlobError::Adapter`]; [`BlobError::Io`].
     async fn adopt(&self, file: &Path) -> Result<StoredBlob, BlobError>;
 
-    /// A folder for files that are made here, on the same disk as the blobs. It is emptied when the server starts.
+    /// A folder for files that are made here. It is emptied when the server starts.
     fn scratch(&self) -> &Path;
 
     /// A file to read from.
     ///
     /// # Errors
-    /// [`BlobError::Missing`]; [`BlobError::Io`].
+    /// [`BlobError::Missing`]; [`BlobError::Damaged`]; [`BlobError::Adapter`]; [`BlobError::Io`].
     async fn open(&self, digest: &Digest) -> Result<BlobFile, BlobError>;
 
     /// Removes a file. That it is not there is no error.
@@ -54,7 +57,7 @@ pub trait BlobWriter: Send {
     /// Makes the file, its name and its folder durable.
     ///
     /// # Errors
-    /// [`BlobError::Io`].
+    /// [`BlobError::Adapter`]; [`BlobError::Io`].
     async fn finish(self: Box<Self>) -> Result<StoredBlob, BlobError>;
 }
 
@@ -74,6 +77,29 @@ pub struct BlobFile {
     pub path: PathBuf,
     /// Its length in bytes.
     pub size_bytes: u64,
+    /// Keeps it there. Only what was opened or mapped in the meantime outlasts this.
+    pub hold: Hold,
+}
+
+/// What keeps a file in its place for as long as it is not dropped. Most files need nothing of the kind.
+#[derive(Clone, Default)]
+pub struct Hold {
+    /// Only its end is of interest.
+    _by: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Hold {
+    /// A file that may be gone once all clones of this are dropped.
+    #[must_use]
+    pub fn by(by: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { _by: Some(by) }
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Hold")
+    }
 }
 
 /// Why a file could not be kept or read.
@@ -89,6 +115,19 @@ pub enum BlobError {
         available_bytes: u64,
         /// The mark.
         mark_bytes: u64,
+    },
+    /// What is kept is not what was given.
+    #[error("blob {0} is damaged: what is read in its place has another SHA-256")]
+    Damaged(Digest),
+    /// The storage adapter said no, or broke.
+    #[error("blob {what}: storage adapter `{adapter}`: {problem}")]
+    Adapter {
+        /// The blob, or what was done.
+        what: String,
+        /// The adapter's name.
+        adapter: String,
+        /// What it says.
+        problem: String,
     },
     /// The disk failed.
     #[error("blob {what}: {error}")]
@@ -111,7 +150,7 @@ pub(super) mod fake {
     use async_trait::async_trait;
     use bytes::Bytes;
 
-    use super::{BlobError, BlobFile, BlobWriter, Blobs, StoredBlob};
+    use super::{BlobError, BlobFile, BlobWriter, Blobs, Hold, StoredBlob};
     use crate::Digest;
 
     /// Files in a folder of the test's. A crash drops those that nobody has finished; and so that a test can tell,
@@ -210,7 +249,8 @@ pub(super) mod fake {
         async fn open(&self, digest: &Digest) -> Result<BlobFile, BlobError> {
             let blobs = locked(&self.durable);
             let content = blobs.get(digest).ok_or(BlobError::Missing(*digest))?;
-            Ok(BlobFile { path: self.folder.join(digest.to_string()), size_bytes: content.len() as u64 })
+            let path = self.folder.join(digest.to_string());
+            Ok(BlobFile { path, size_bytes: content.len() as u64, hold: Hold::default() })
         }
 
         async fn remove(&self, digest: &Digest) -> Result<(), BlobError> {

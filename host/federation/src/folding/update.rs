@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use fedwit_domain::ports::{BlobError, FoldingError, UncheckedUpdate};
+use fedwit_domain::ports::{BlobError, BlobFile, FoldingError, UncheckedUpdate};
 use fedwit_domain::{Digest, UpdateRefusal};
 use fedwit_tensor::Parameters;
 use fedwit_tensor::formats::{self, Expected, ReadError, ReadFault, TranscodeError};
@@ -45,9 +45,9 @@ impl Shared {
     ) -> Result<Result<Option<f64>, UpdateRefusal>, FoldingError> {
         let UncheckedUpdate { blob, base, norm } = update;
         let global = self.global_model(base).await?;
-        let (path, scratch) = self.places(blob).await?;
+        let (file, scratch) = self.places(blob).await?;
         let look = move || -> Result<Result<(Parameters, Option<f64>), UpdateRefusal>, TranscodeError> {
-            let update = match read(&path, &scratch, &global) {
+            let update = match read(&file, &scratch, &global) {
                 Ok(update) => update,
                 // Neither a disk that fails nor one that is full is the client's fault.
                 Err(TranscodeError::Read(ReadError { fault, .. })) if !matches!(fault, ReadFault::Io(_)) => {
@@ -80,23 +80,23 @@ impl Shared {
         if let Some(update) = self.checked.take(blob, base) {
             return Ok(update);
         }
-        let (path, scratch) = self.places(blob).await?;
+        let (file, scratch) = self.places(blob).await?;
         let global = global.clone();
-        self.pool.run(move || read(&path, &scratch, &global)).await?.map_err(host)
+        self.pool.run(move || read(&file, &scratch, &global)).await?.map_err(host)
     }
 
-    async fn places(&self, blob: Digest) -> Result<(PathBuf, PathBuf), FoldingError> {
+    async fn places(&self, blob: Digest) -> Result<(BlobFile, PathBuf), FoldingError> {
         let file = self.blobs.open(&blob).await.map_err(|error: BlobError| host(error))?;
-        Ok((file.path, self.blobs.scratch().join(format!("update-{}.safetensors", Uuid::new_v4()))))
+        Ok((file, self.blobs.scratch().join(format!("update-{}.safetensors", Uuid::new_v4()))))
     }
 }
 
 /// Reads an update so that it takes next to no memory: it stays in its file, or in one that is written at `scratch`,
 /// and that is gone from the folder at once. Floats of another width are cast: FEDn's NumPy clients send float64 for a
 /// float32 model.
-fn read(path: &Path, scratch: &Path, global: &Parameters) -> Result<Parameters, TranscodeError> {
+fn read(file: &BlobFile, scratch: &Path, global: &Parameters) -> Result<Parameters, TranscodeError> {
     let expected = Expected::Update(global.layout());
-    let read = formats::transcode(path, scratch, &expected, None)?;
+    let read = formats::transcode(&file.path, scratch, &expected, None)?;
     if let Err(error) = std::fs::remove_file(scratch)
         && error.kind() != std::io::ErrorKind::NotFound
     {

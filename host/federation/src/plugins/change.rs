@@ -27,6 +27,7 @@ impl Federation {
         let _changing = plugins.shared.changing.lock().await;
         let row = pick(&plugins.table(), plugin, Preferred::Only)?;
         grants::check(&row.name, &row.wanted, &row.granted)?;
+        grants::check_secrets(&row.name, &row.granted, &plugins.shared.secrets)?;
         let (name, digest) = (row.name.clone(), row.digest);
         let loaded = self.load(row).await?;
         self.store().enable_plugin(digest).await?;
@@ -63,6 +64,7 @@ impl Federation {
         let mut loaded = None;
         if row.enabled {
             grants::check(&row.name, &row.wanted, &row.granted)?;
+            grants::check_secrets(&row.name, &row.granted, &plugins.shared.secrets)?;
             loaded = Some(self.load(row.clone()).await?);
         }
         self.store().grant_plugin(row.digest, row.granted.clone()).await?;

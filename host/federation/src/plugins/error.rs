@@ -1,7 +1,7 @@
 //! Why plugins are not installed, or not changed.
 
 use fedwit_domain::Digest;
-use fedwit_runtime::LoadError;
+use fedwit_runtime::{LoadError, SecretError};
 use thiserror::Error;
 
 use super::SignatureError;
@@ -28,6 +28,15 @@ pub enum PluginChangeError {
         name: String,
         /// What it is not granted.
         missing: Vec<String>,
+    },
+    /// It is granted a secret that is not there, or is none.
+    #[error("plugin `{name}`: {error}")]
+    Secret {
+        /// The plugin.
+        name: String,
+        /// Which secret, and what is wrong with it.
+        #[source]
+        error: SecretError,
     },
     /// A session uses it.
     #[error("plugin `{name}` is used by {}", sessions.join(", "))]
@@ -70,6 +79,7 @@ impl PluginChangeError {
             Self::Signature(SignatureError::Missing) => "PLUGIN_UNSIGNED",
             Self::Signature(_) => "PLUGIN_SIGNATURE",
             Self::NotGranted { .. } => "PLUGIN_NOT_GRANTED",
+            Self::Secret { .. } => "PLUGIN_SECRET",
             Self::InUse { .. } => "PLUGIN_IN_USE",
             Self::BuiltIn { .. } => "PLUGIN_BUILT_IN",
             Self::Ambiguous { .. } => "PLUGIN_AMBIGUOUS",

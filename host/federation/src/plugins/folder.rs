@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fedwit_runtime::{LoadError, Plugin, Runtime};
+use fedwit_runtime::{LoadError, Plugin, Runtime, Secrets};
 use thiserror::Error;
 
 use super::{Plugins, TrustedKeys, world};
@@ -53,7 +53,12 @@ impl Plugins {
     ///
     /// # Errors
     /// [`PluginsError`] names the file; nothing of the folder is used then.
-    pub fn load(runtime: &Runtime, folder: &Path, trusted: TrustedKeys) -> Result<Self, PluginsError> {
+    pub fn load(
+        runtime: &Runtime,
+        folder: &Path,
+        trusted: TrustedKeys,
+        secrets: Secrets,
+    ) -> Result<Self, PluginsError> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |error| PluginsError::Io { path, error }
@@ -79,6 +84,6 @@ impl Plugins {
             }
             plugins.push(BuiltIn { plugin, file, size_bytes: component.len() as u64 });
         }
-        Ok(Self::of(runtime.clone(), plugins, trusted))
+        Ok(Self::of(runtime.clone(), plugins, trusted, secrets))
     }
 }

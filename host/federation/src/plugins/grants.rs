@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fedwit_runtime::{Grants, LoadError, Permission, Plugin};
+use fedwit_runtime::{Grants, LoadError, Permission, Plugin, Secrets};
 
 use super::PluginChangeError;
 use crate::FederationError;
@@ -25,13 +25,38 @@ pub(super) fn check(name: &str, wanted: &[String], granted: &[String]) -> Result
     if missing.is_empty() { Ok(()) } else { Err(PluginChangeError::NotGranted { name: name.to_owned(), missing }) }
 }
 
+/// Whether the secrets among what is granted are there.
+pub(super) fn check_secrets(name: &str, granted: &[String], secrets: &Secrets) -> Result<(), PluginChangeError> {
+    gather(name, granted, secrets).map(drop)
+}
+
 /// The plugin with what it is granted.
 ///
 /// # Errors
-/// [`LoadError::NotGranted`] if that is not all that it wants. A secret is one of these for as long as there is nothing
-/// that has its value.
-pub(super) fn grant(plugin: &Plugin, granted: &[String]) -> Result<Plugin, LoadError> {
+/// [`PluginChangeError::NotGranted`] if that is not all that it wants; [`PluginChangeError::Secret`] if it is granted a
+/// secret that is not there.
+pub(super) fn grant(plugin: &Plugin, granted: &[String], secrets: &Secrets) -> Result<Plugin, PluginChangeError> {
+    let grants = gather(plugin.name(), granted, secrets)?;
+    plugin.granted(&grants).map_err(|error| match error {
+        LoadError::NotGranted { plugin: name, permission } => {
+            PluginChangeError::NotGranted { name, missing: vec![permission.to_string()] }
+        }
+        error => PluginChangeError::Load { file: plugin.name().to_owned(), error },
+    })
+}
+
+fn gather(name: &str, granted: &[String], secrets: &Secrets) -> Result<Grants, PluginChangeError> {
+    let mut grants = Grants::default();
     // What was granted by another version and is no permission of this one grants nothing.
-    let permissions = granted.iter().filter_map(|text| text.parse::<Permission>().ok());
-    plugin.granted(&permissions.fold(Grants::default(), Grants::with))
+    for permission in granted.iter().filter_map(|text| text.parse::<Permission>().ok()) {
+        grants = match permission {
+            Permission::Secret(secret) => {
+                let value = secrets.get(&secret);
+                let value = value.map_err(|error| PluginChangeError::Secret { name: name.to_owned(), error })?;
+                grants.with_secret(&secret, &value)
+            }
+            other => grants.with(other),
+        };
+    }
+    Ok(grants)
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use fedwit_domain::Digest;
-use fedwit_domain::ports::StoredBlob;
+use fedwit_domain::ports::{BlobFile, StoredBlob};
 use fedwit_runtime::{LoadError, Plugin};
 use fedwit_store::NewPlugin;
 use tokio::sync::watch;
@@ -123,8 +123,7 @@ impl Job {
         let enabled = *enable || plugins.table().row(&blob.digest).is_some_and(|row| row.enabled);
         let plugin = if enabled {
             grants::check(plugin.name(), &wanted, granted)?;
-            grants::grant(&plugin, granted)
-                .map_err(|error| PluginChangeError::Load { file: progress.source(), error })?
+            grants::grant(&plugin, granted, &plugins.shared.secrets)?
         } else {
             plugin
         };
@@ -160,7 +159,8 @@ impl Job {
         let file = federation.inner.blobs.open(&component).await?;
         let (runtime, named) = (plugins.shared.runtime.clone(), progress.source());
         let compile = move || -> Result<Plugin, FederationError> {
-            let bytes = std::fs::read(&file.path).map_err(|error| FederationError::Internal(error.to_string()))?;
+            let BlobFile { path, hold: _hold, .. } = file;
+            let bytes = std::fs::read(path).map_err(|error| FederationError::Internal(error.to_string()))?;
             let loaded = runtime.load(&named, &bytes);
             Ok(loaded.map_err(|error| PluginChangeError::Load { file: named, error })?)
         };

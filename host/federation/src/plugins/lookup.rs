@@ -1,5 +1,7 @@
 //! Finding the plugin that is meant by a name, or that an attempt began with.
 
+use std::sync::Arc;
+
 use fedwit_domain::PluginVersion;
 use fedwit_domain::ports::{Blobs, FoldingError, NoPlugin};
 use fedwit_runtime::{Plugin, World};
@@ -46,8 +48,8 @@ impl Plugins {
             return Err(NoPlugin::Gone { what: World::Aggregator.words(), name, version, digest: *digest }.into());
         };
         let file = blobs.open(digest).await.map_err(|error| FoldingError::Host(error.to_string()))?;
-        let (runtime, row) = (self.shared.runtime.clone(), row.clone());
-        let loaded = pool.run(move || read(&runtime, &row, &file.path)).await?;
+        let (shared, row) = (Arc::clone(&self.shared), row.clone());
+        let loaded = pool.run(move || read(&shared, &row, &file)).await?;
         loaded.map_err(FoldingError::Plugin)
     }
 }

@@ -1,11 +1,12 @@
 //! Loading what was installed when the server starts.
 
-use std::path::Path;
+use std::sync::Arc;
 
-use fedwit_runtime::{Plugin, Runtime};
+use fedwit_domain::ports::BlobFile;
+use fedwit_runtime::Plugin;
 use fedwit_store::{PluginRow, Store};
 
-use super::{Plugins, digest, grants, rows};
+use super::{Plugins, Shared, digest, grants, rows};
 use crate::FederationError;
 use crate::pool::Pool;
 
@@ -41,17 +42,17 @@ impl Plugins {
             Ok(file) => file,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let runtime = self.shared.runtime.clone();
-        Ok(pool.run(move || read(&runtime, &row, &file.path)).await?)
+        let shared = Arc::clone(&self.shared);
+        Ok(pool.run(move || read(&shared, &row, &file)).await?)
     }
 }
 
 /// Reads and compiles a component, and sees to it that it is the one that was installed.
-pub(super) fn read(runtime: &Runtime, row: &PluginRow, file: &Path) -> Result<Plugin, String> {
-    let component = std::fs::read(file).map_err(|error| format!("its file cannot be read: {error}"))?;
-    let plugin = runtime.load(&row.name, &component).map_err(|error| error.to_string())?;
+pub(super) fn read(shared: &Shared, row: &PluginRow, file: &BlobFile) -> Result<Plugin, String> {
+    let component = std::fs::read(&file.path).map_err(|error| format!("its file cannot be read: {error}"))?;
+    let plugin = shared.runtime.load(&row.name, &component).map_err(|error| error.to_string())?;
     if digest(&plugin) != row.digest {
         return Err(format!("its file is damaged: its SHA-256 is {}", digest(&plugin)));
     }
-    grants::grant(&plugin, &row.granted).map_err(|error| error.to_string())
+    grants::grant(&plugin, &row.granted, &shared.secrets).map_err(|error| error.to_string())
 }

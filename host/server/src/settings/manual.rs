@@ -44,6 +44,7 @@ fn line(argument: &Arg) -> String {
     };
     // In a table, a bar ends the cell.
     let what = what.replace('\n', " ").replace('|', "\\|");
+    let value = value.replace('|', "\\|");
     let variable = argument.get_env().unwrap().to_str().unwrap();
     format!("| `--{long}{value}` | `{variable}` | `{}` | {default} | {what}. |\n", long.replace('-', "_"))
 }

@@ -40,6 +40,8 @@ pub(crate) enum SettingsError {
     OpenToOthers(SocketAddr),
     #[error("--require-signed-plugins without --plugin-keys would refuse every plugin: name the keys that are trusted")]
     NoKeys,
+    #[error("{0} without --storage-adapter means nothing: name the adapter that blobs go through")]
+    NoAdapter(&'static str),
 }
 
 /// The settings of `fedwit serve`, from the command line and environment of this process and the file that they name.
@@ -72,6 +74,9 @@ fn check(settings: &Settings) -> Result<(), SettingsError> {
     let signatures = &settings.signatures;
     if signatures.require_signed_plugins && signatures.plugin_keys.is_empty() {
         return Err(SettingsError::NoKeys);
+    }
+    if let Some(flag) = settings.adapter.lost() {
+        return Err(SettingsError::NoAdapter(flag));
     }
     let reaches_others = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
     match settings.listener.listen.iter().find(reaches_others) {
@@ -206,6 +211,30 @@ mod tests {
         for address in ["127.8.8.8:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
             assert!(parsed(&["--no-auth", "--listen", address]).is_ok(), "{address}");
         }
+    }
+
+    #[test]
+    fn what_is_of_an_adapter_wants_one() {
+        let of_adapter =
+            [["--scratch", "x"], ["--storage-adapter-config", "{}"], ["--storage-adapter-grant", "secret:storage-key"]];
+        for flag in of_adapter {
+            refused(&[&["--no-auth"], &flag[..]].concat(), &[flag[0], "without --storage-adapter"]);
+            assert!(
+                parsed(&[&["--no-auth", "--storage-adapter", "encrypted"], &flag[..]].concat()).is_ok(),
+                "{flag:?}"
+            );
+        }
+        let file = File::new(
+            "no_auth = true\nstorage_adapter = 'encrypted'\nstorage_adapter_config = '{\"a\": 1}'\n\
+             storage_adapter_grant = ['secret:storage-key', 'wall-clock']\n",
+        );
+        let adapter = parsed(&["--config", file.path()]).unwrap().adapter;
+        assert_eq!(adapter.storage_adapter_config.unwrap().json()["a"], 1);
+        assert_eq!(adapter.storage_adapter_grant.len(), 2);
+        refused(
+            &["--no-auth", "--storage-adapter", "x", "--storage-adapter-grant", "all"],
+            &["`all` is no permission"],
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use fedwit_domain::ports::{BlobError, BlobWriter, StoredBlob};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
-use super::{Place, blocking, failed};
+use super::{Kept, blocking, failed};
 use crate::disk::Disk;
 
 /// Bytes that are hashed and written in one go.
@@ -30,7 +30,7 @@ const LOOK: u64 = 16 << 20;
 pub(super) struct Spooling {
     file: Unfinished,
     trip: Trip,
-    place: Place,
+    kept: Kept,
     disk: Arc<Disk>,
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
@@ -56,13 +56,13 @@ struct Unfinished(Option<PathBuf>);
 
 impl Spooling {
     /// Begins a file of a name that there is none of.
-    pub(super) async fn begin(path: PathBuf, place: Place, disk: Arc<Disk>) -> Result<Self, BlobError> {
+    pub(super) async fn begin(path: PathBuf, kept: Kept, disk: Arc<Disk>) -> Result<Self, BlobError> {
         let made = path.clone();
         let file = blocking(path.display(), move || File::create_new(made)).await?;
         Ok(Self {
             file: Unfinished(Some(path)),
             trip: Trip::None(Hashed { file, hasher: Sha256::new() }),
-            place,
+            kept,
             disk,
             gathered: Vec::new(),
             gathered_bytes: 0,
@@ -127,7 +127,7 @@ impl BlobWriter for Spooling {
         };
         let stored = blocking("a file that comes in", sync).await?;
         if let Some(path) = &self.file.0 {
-            self.place.take(path, stored).await?;
+            self.kept.take(path, stored).await?;
         }
         self.file.0 = None;
         Ok(stored)
@@ -148,6 +148,17 @@ impl Drop for Unfinished {
 /// Reads a file to its end, and makes it durable.
 pub(super) fn hash_and_sync(path: &Path) -> io::Result<StoredBlob> {
     let mut file = File::open(path)?;
+    let stored = read(&mut file)?;
+    file.sync_all()?;
+    Ok(stored)
+}
+
+/// Reads a file to its end.
+pub(super) fn hash(path: &Path) -> io::Result<StoredBlob> {
+    read(&mut File::open(path)?)
+}
+
+fn read(file: &mut File) -> io::Result<StoredBlob> {
     let (mut hasher, mut size_bytes) = (Sha256::new(), 0_u64);
     let mut buffer = vec![0; PART];
     loop {
@@ -158,7 +169,6 @@ pub(super) fn hash_and_sync(path: &Path) -> io::Result<StoredBlob> {
         hasher.update(&buffer[..read]);
         size_bytes += read as u64;
     }
-    file.sync_all()?;
     Ok(StoredBlob { digest: digest(hasher), size_bytes })
 }
 

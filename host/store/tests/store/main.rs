@@ -1,6 +1,7 @@
 //! The store, through its public functions, on real folders.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adapted;
 mod blobs;
 mod folder;
 mod log;
