@@ -45,8 +45,9 @@ pub(crate) fn options(settings: &Settings, secrets: &Secrets) -> Result<Option<A
 
 /// An adapter that changes every byte of a blob needs the more time the longer the blob is; what bounds it is the time of a
 /// call.
-fn limits(limits: Limits) -> Limits {
-    Limits { guest_time: limits.guest_time.max(limits.call_time), ..limits }
+fn limits(mut limits: Limits) -> Limits {
+    limits.guest_time = limits.guest_time.max(limits.call_time);
+    limits
 }
 
 /// The plugin with what it is granted. Its prefixes are granted with its choice: nobody else uses that store.
@@ -56,8 +57,8 @@ fn granted(plugin: &Plugin, permissions: &[Permission], secrets: &Secrets) -> Re
     for permission in permissions.iter().chain(prefixes) {
         grants = match permission {
             Permission::Secret(name) => {
-                let secret = secrets.get(name);
-                grants.with_secret(name, &*secret.with_context(|| format!("storage adapter `{}`", plugin.name()))?)
+                let secret = secrets.get(name).with_context(|| format!("storage adapter `{}`", plugin.name()))?;
+                grants.with_secret(name, &secret)
             }
             other => grants.with(other.clone()),
         };

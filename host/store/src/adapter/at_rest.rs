@@ -290,7 +290,7 @@ mod tests {
     fn content(at_rest: &AtRest, key: &str) -> Option<Vec<u8>> {
         let file = at_rest.get(key).unwrap()?;
         let mut bytes = Vec::new();
-        copy(&file, |chunk| Ok(bytes.extend_from_slice(chunk))).unwrap();
+        copy(&file, |chunk| bytes.write_all(chunk)).unwrap();
         Some(bytes)
     }
 

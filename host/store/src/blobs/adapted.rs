@@ -10,6 +10,7 @@
 //! anew.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -142,7 +143,7 @@ impl Adapted {
 
     /// All that the adapter has. What has come in since the start is fresh, so that none of it is too young to be looked at.
     pub(super) async fn all(&self) -> Result<Vec<Digest>, BlobError> {
-        let permit = self.permit("all").await?;
+        let permit = self.permit(&"all").await?;
         let shared = Arc::clone(&self.shared);
         run(move || {
             let _permit = permit;
@@ -160,8 +161,8 @@ impl Adapted {
     ) -> Result<T, BlobError> {
         let place = Arc::clone(&self.places[usize::from(digest.as_bytes()[0])]);
         let waited = tokio::time::timeout(TURN, place.lock_owned()).await;
-        let place = waited.map_err(|_| self.shared.busy(digest))?;
-        let turn = Turn { _place: place, _permit: self.permit(digest).await? };
+        let place = waited.map_err(|_| self.shared.busy(&digest))?;
+        let turn = Turn { _place: place, _permit: self.permit(&digest).await? };
         let shared = Arc::clone(&self.shared);
         run(move || {
             let _turn = turn;
@@ -170,7 +171,7 @@ impl Adapted {
         .await
     }
 
-    async fn permit(&self, what: impl ToString) -> Result<OwnedSemaphorePermit, BlobError> {
+    async fn permit(&self, what: &(dyn Display + Sync)) -> Result<OwnedSemaphorePermit, BlobError> {
         match tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(self.shared.busy(what)),
@@ -194,7 +195,7 @@ impl Shared {
             return std::fs::remove_file(spooled).map_err(io);
         }
         let file = RestFile::open(spooled).map_err(io)?;
-        self.adapter.put(&key(&digest), Arc::new(file)).map_err(|error| self.failed(digest, &error))?;
+        self.adapter.put(&key(&digest), Arc::new(file)).map_err(|error| self.failed(&digest, &error))?;
         self.known().there.insert(digest, None);
         if has_other_name(spooled) {
             // It lies at rest as it is, and was hashed when it came in.
@@ -236,7 +237,7 @@ impl Shared {
         if self.known().doomed.contains(digest) {
             return Err(BlobError::Missing(*digest));
         }
-        let found = self.adapter.get(&key(digest)).map_err(|error| self.failed(digest, &error))?;
+        let found = self.adapter.get(&key(digest)).map_err(|error| self.failed(&digest, &error))?;
         let blob = found.ok_or(BlobError::Missing(*digest))?;
         let io = |error| super::failed(digest, error);
         match blob.file().filter(|path| self.at_rest.has(path)) {
@@ -289,17 +290,17 @@ impl Shared {
     fn remove(&self, digest: &Digest) -> Result<(), BlobError> {
         self.known().there.remove(digest);
         self.copies.remove(digest);
-        self.adapter.remove(&key(digest)).map_err(|error| self.failed(digest, &error))
+        self.adapter.remove(&key(digest)).map_err(|error| self.failed(&digest, &error))
     }
 
     fn all(&self) -> Result<Vec<Digest>, BlobError> {
         let mut all = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let page = self.adapter.keys(BLOBS, after.as_deref(), PAGE).map_err(|error| self.failed("all", &error))?;
+            let page = self.adapter.keys(BLOBS, after.as_deref(), PAGE).map_err(|error| self.failed(&"all", &error))?;
             let Some(last) = page.last() else { return Ok(all) };
             if after.as_ref().is_some_and(|after| last <= after) {
-                return Err(self.failed("all", &"its pages of keys do not go forward".into()));
+                return Err(self.failed(&"all", &"its pages of keys do not go forward".into()));
             }
             // What is under a key that is no blob's is not the store's to collect.
             all.extend(page.iter().filter_map(|listed| {
@@ -310,11 +311,11 @@ impl Shared {
         }
     }
 
-    fn failed(&self, what: impl ToString, error: &AdapterError) -> BlobError {
+    fn failed(&self, what: &dyn Display, error: &AdapterError) -> BlobError {
         BlobError::Adapter { what: what.to_string(), adapter: self.name.clone(), problem: error.to_string() }
     }
 
-    fn busy(&self, what: impl ToString) -> BlobError {
+    fn busy(&self, what: &dyn Display) -> BlobError {
         let problem = format!("it is busy with others, and did not come to this one in {} s", TURN.as_secs());
         BlobError::Adapter { what: what.to_string(), adapter: self.name.clone(), problem }
     }

@@ -141,7 +141,7 @@ async fn nothing_is_answered_for_before_the_adapter_has_it() {
     until("the adapter is asked", async || double.gate.waiting() == 1).await;
     assert!(!upload.is_finished());
     let digest = Digest::from_bytes(sha2::Sha256::digest(b"weights").into());
-    assert!(matches!(store.blobs().begin().await, Ok(_)), "others go on");
+    assert!(store.blobs().begin().await.is_ok(), "others go on");
     double.gate.open();
     assert_eq!(upload.await.unwrap().digest, digest);
     assert!(at_rest(folder.path(), &digest).exists());
