@@ -87,6 +87,8 @@ impl From<Limit> for Failure {
 /// The data of a plugin's store.
 pub(crate) struct HostState {
     table: ResourceTable,
+    handles: usize,
+    peak_handles: usize,
     limits: Limits,
     memory_bytes: usize,
     table_elements: usize,
@@ -106,6 +108,8 @@ impl HostState {
         table.set_max_capacity(limits.handles);
         Self {
             table,
+            handles: 0,
+            peak_handles: 0,
             limits: limits.clone(),
             memory_bytes: 0,
             table_elements: 0,
@@ -133,6 +137,11 @@ impl HostState {
         self.ledger.peak()
     }
 
+    /// The most handles that there were at a time.
+    pub(crate) fn peak_handles(&self) -> usize {
+        self.peak_handles
+    }
+
     /// A handle to parameters that the host has made for reasons of its own, and charges nobody with.
     pub(crate) fn lend_parameters(&mut self, parameters: Parameters) -> wasmtime::Result<Resource<ParametersHandle>> {
         self.push(ParametersHandle { parameters, _graph: None })
@@ -145,14 +154,24 @@ impl HostState {
 
     /// Takes parameters back from the plugin.
     pub(crate) fn take_parameters(&mut self, handle: Resource<ParametersHandle>) -> wasmtime::Result<Parameters> {
-        Ok(self.table.delete(handle)?.parameters)
+        Ok(self.delete(handle)?.parameters)
     }
 
     fn push<T: Send + 'static>(&mut self, value: T) -> wasmtime::Result<Resource<T>> {
-        self.table.push(value).map_err(|error| match error {
+        let handle = self.table.push(value).map_err(|error| match error {
             ResourceTableError::Full => wasmtime::Error::new(Limit::Handles { limit: self.limits.handles }),
             other => other.into(),
-        })
+        })?;
+        self.handles += 1;
+        self.peak_handles = self.peak_handles.max(self.handles);
+        Ok(handle)
+    }
+
+    /// Takes what is behind a handle, which is none from now on.
+    fn delete<T: Send + 'static>(&mut self, handle: Resource<T>) -> Result<T, ResourceTableError> {
+        let value = self.table.delete(handle)?;
+        self.handles -= 1;
+        Ok(value)
     }
 
     fn parameters(&self, handle: &Resource<ParametersHandle>) -> wasmtime::Result<&Parameters> {

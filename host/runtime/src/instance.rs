@@ -63,6 +63,7 @@ impl<E: Exports> Instance<E> {
                 }
             }
         });
+        plugin.counters.count_instance();
         let _watch = watch(&mut store, plugin);
         let instance = plugin.pre.instantiate(&mut store).map_err(|trap| fault(&trap, limits))?;
         let exports = E::load(&plugin.pre, &mut store, &instance);
@@ -100,6 +101,7 @@ impl<E: Exports> Instance<E> {
             fault: result.as_ref().err(),
             memory_bytes: state.memory_bytes(),
             tensor_bytes: state.peak_tensor_bytes(),
+            handles: state.peak_handles(),
         });
         // Only `rejected` promises that nothing has changed.
         self.ended = !matches!(result, Ok(_) | Err(Fault::Rejected(_)));

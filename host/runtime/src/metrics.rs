@@ -8,6 +8,8 @@ use crate::Fault;
 /// What all instances of a plugin have done together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginMetrics {
+    /// Instances that were made, those that had no more to do than to describe themselves included.
+    pub instances: u64,
     /// Calls of exported functions, those that went wrong included.
     pub calls: u64,
     /// Time that they took, the host's arithmetic included.
@@ -18,6 +20,8 @@ pub struct PluginMetrics {
     pub peak_memory_bytes: usize,
     /// The most bytes of tensors that an instance kept in the host's memory.
     pub peak_tensor_bytes: usize,
+    /// The most handles that an instance held.
+    pub peak_handles: usize,
 }
 
 /// Counts for one plugin, and tells the process's metrics.
@@ -33,6 +37,7 @@ pub(crate) struct Call<'a> {
     pub(crate) fault: Option<&'a Fault>,
     pub(crate) memory_bytes: usize,
     pub(crate) tensor_bytes: usize,
+    pub(crate) handles: usize,
 }
 
 impl Counters {
@@ -55,10 +60,16 @@ impl Counters {
             kept.traps += u64::from(broke.is_some());
             kept.peak_memory_bytes = kept.peak_memory_bytes.max(call.memory_bytes);
             kept.peak_tensor_bytes = kept.peak_tensor_bytes.max(call.tensor_bytes);
-            (kept.peak_memory_bytes, kept.peak_tensor_bytes)
+            kept.peak_handles = kept.peak_handles.max(call.handles);
+            (kept.peak_memory_bytes, kept.peak_tensor_bytes, kept.peak_handles)
         };
         metrics::gauge!("fedwit_plugin_peak_memory_bytes", "plugin" => plugin()).set(peaks.0 as f64);
         metrics::gauge!("fedwit_plugin_peak_tensor_bytes", "plugin" => plugin()).set(peaks.1 as f64);
+        metrics::gauge!("fedwit_plugin_peak_handles", "plugin" => plugin()).set(peaks.2 as f64);
+    }
+
+    pub(crate) fn count_instance(&self) {
+        self.lock().instances += 1;
     }
 
     pub(crate) fn read(&self) -> PluginMetrics {

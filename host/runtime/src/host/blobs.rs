@@ -42,7 +42,7 @@ impl HostState {
 
     /// Takes a blob back from the plugin.
     pub(crate) fn take_blob(&mut self, handle: Blobs) -> wasmtime::Result<Arc<dyn Blob>> {
-        let BlobHandle { blob, charged } = self.table.delete(handle)?;
+        let BlobHandle { blob, charged } = self.delete(handle)?;
         self.blob_bytes = self.blob_bytes.saturating_sub(charged);
         Ok(blob)
     }
@@ -151,7 +151,7 @@ impl blobs::HostBlobWriter for HostState {
     }
 
     fn finish(&mut self, handle: Writer) -> Result<Blobs, Failure> {
-        let BlobWriterHandle { spool, broken } = self.table.delete(handle).map_err(wasmtime::Error::from)?;
+        let BlobWriterHandle { spool, broken } = self.delete(handle).map_err(wasmtime::Error::from)?;
         let charged = spool.size();
         if broken {
             self.blob_bytes = self.blob_bytes.saturating_sub(charged);
@@ -161,7 +161,7 @@ impl blobs::HostBlobWriter for HostState {
     }
 
     fn drop(&mut self, handle: Writer) -> wasmtime::Result<()> {
-        let writer = self.table.delete(handle)?;
+        let writer = self.delete(handle)?;
         self.blob_bytes = self.blob_bytes.saturating_sub(writer.spool.size());
         Ok(())
     }

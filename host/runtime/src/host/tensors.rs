@@ -184,13 +184,13 @@ impl tensors::HostBuilder for HostState {
     }
 
     fn build(&mut self, handle: Resource<BuilderHandle>) -> Made {
-        let BuilderHandle { builder, claim } = self.table.delete(handle).map_err(wasmtime::Error::from)?;
+        let BuilderHandle { builder, claim } = self.delete(handle).map_err(wasmtime::Error::from)?;
         drop(claim);
         self.keep(builder.build())
     }
 
     fn drop(&mut self, handle: Resource<BuilderHandle>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
+        self.delete(handle)?;
         Ok(())
     }
 }
@@ -221,7 +221,7 @@ impl tensors::HostAccumulator for HostState {
     }
 
     fn mean(&mut self, handle: Resource<AccumulatorHandle>) -> Made {
-        let AccumulatorHandle { accumulator, claim, .. } = self.table.delete(handle).map_err(wasmtime::Error::from)?;
+        let AccumulatorHandle { accumulator, claim, .. } = self.delete(handle).map_err(wasmtime::Error::from)?;
         // One piece of memory for all tensors, which is there until the last of them goes.
         let claim = Arc::new(claim);
         let mean = accumulator.mean()?.guarded(|_| Arc::clone(&claim) as _);
@@ -229,7 +229,7 @@ impl tensors::HostAccumulator for HostState {
     }
 
     fn drop(&mut self, handle: Resource<AccumulatorHandle>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
+        self.delete(handle)?;
         Ok(())
     }
 }

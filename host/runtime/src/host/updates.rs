@@ -34,7 +34,7 @@ impl updates::HostUpdate for HostState {
     }
 
     fn drop(&mut self, handle: Resource<UpdateHandle>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
+        self.delete(handle)?;
         Ok(())
     }
 }

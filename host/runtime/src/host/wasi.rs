@@ -12,7 +12,7 @@ impl HostState {
     }
 
     pub(crate) fn forget(&mut self, handle: Resource<WasiHandle>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
+        self.delete(handle)?;
         Ok(())
     }
 
