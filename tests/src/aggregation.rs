@@ -21,10 +21,12 @@ pub const AGGREGATORS: [&str; 11] = [
 ];
 
 /// The plugins of other worlds that the project ships.
-pub const OTHERS: [(&str, World); 4] = [
+pub const OTHERS: [(&str, World); 6] = [
     ("encrypted", World::StorageAdapter),
+    ("least-loaded", World::LoadBalancer),
     ("pass-through", World::StorageAdapter),
     ("power-of-choice", World::ClientSelector),
+    ("preferred", World::LoadBalancer),
     ("uniform", World::ClientSelector),
 ];
 

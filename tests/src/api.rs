@@ -1,5 +1,6 @@
 //! What can be asked of a server from outside: REST as FEDn has it, and GraphQL.
 
+mod plugins;
 mod sessions;
 
 use std::net::SocketAddr;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
+use crate::server::Server;
 use crate::target;
 use crate::wait;
 
@@ -34,6 +35,18 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let path = target::python()?.with_file_name(name);
     ensure!(path.exists(), "{} is missing", path.display());
     Ok(path)
+}
+
+/// Starts a client on FEDn's own library that trains for at least so long, on made-up points of its own.
+///
+/// # Errors
+/// If there is no Python.
+pub fn numpy_client(server: &Server, id: &str, examples: u32, seconds: f64) -> Result<Process> {
+    let (url, examples, seconds) = (server.api().url("/"), examples.to_string(), seconds.to_string());
+    // Different for each client, the same in each run.
+    let seed = id.bytes().map(u32::from).sum::<u32>().to_string();
+    let arguments = ["--server", &url, "--id", id, "--seed", &seed, "--examples", &examples, "--seconds", &seconds];
+    Process::script("numpy_client.py", &arguments)
 }
 
 impl Process {

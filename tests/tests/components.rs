@@ -26,12 +26,12 @@ fn every_shipped_plugin_says_what_it_is() {
         assert_eq!(schema["type"], "object", "{name}: {schema}");
         assert_eq!(schema["additionalProperties"], false, "{name}: {schema}");
         let properties = schema["properties"].as_object();
-        let bare = ["encrypted", "median", "pass-through"].contains(&name);
+        let bare = ["encrypted", "median", "pass-through", "preferred"].contains(&name);
         assert_eq!(properties.is_none(), bare, "{name} has parameters: {schema}");
         for (key, property) in properties.into_iter().flatten() {
             assert!(property["description"].is_string(), "{name}, {key}: {property}");
             assert!(property.get("default").is_some(), "{name}, {key}: {property}");
-            let number = !["boolean", "string"].iter().any(|other| property["type"] == *other);
+            let number = !["boolean", "object", "string"].iter().any(|other| property["type"] == *other);
             let bounded = ["minimum", "exclusiveMinimum"].iter().any(|bound| property.get(bound).is_some());
             assert_eq!(number, bounded, "{name}, {key}: {property}");
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use fedwit_tests::python::{Process, program, script};
+use fedwit_tests::python::{Process, numpy_client, program, script};
 use fedwit_tests::server::{Options, Server};
 use fedwit_tests::wait::{self, PATIENCE};
 use serde_json::Value;
@@ -17,14 +17,6 @@ const LONG: Duration = Duration::from_secs(240);
 
 /// FEDn's client waits ten seconds before it comes back, then twenty.
 const RETURN: Duration = Duration::from_secs(90);
-
-fn numpy_client(server: &Server, id: &str, examples: u32, seconds: f64) -> Result<Process> {
-    let (url, examples, seconds) = (server.api().url("/"), examples.to_string(), seconds.to_string());
-    // Different for each client, the same in each run.
-    let seed = id.bytes().map(u32::from).sum::<u32>().to_string();
-    let arguments = ["--server", &url, "--id", id, "--seed", &seed, "--examples", &examples, "--seconds", &seconds];
-    Process::script("numpy_client.py", &arguments)
-}
 
 fn three(server: &Server) -> Result<Vec<Process>> {
     [("a", 60), ("b", 100), ("c", 140)].iter().map(|(id, examples)| numpy_client(server, id, *examples, 0.0)).collect()

@@ -315,6 +315,27 @@ async fn the_exit_code_tells_a_refusal_from_a_failure() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_a_job_is_told_how_it_ended_however_late_it_is() -> Result<()> {
+    let server = Server::start().await?;
+    let api = server.api();
+    let bad = api.install_plugin("no-component.wasm", "hello".into()).await?;
+    let good = std::fs::read(variant("fedavg", "watched", server.folder())?)?;
+    let good = api.install_plugin("fedavg.wasm", good.into()).await?;
+    for late in [false, true] {
+        let failed = api.watch_plugin_job(&bad, PATIENCE).await?.pop().context("the last state")?;
+        ensure!(failed["stage"] == "FAILED" && failed["code"] == "PLUGIN_NOT_A_COMPONENT", "{failed}");
+        ensure!(failed["plugin"].is_null() && failed["source"] == "no-component.wasm", "{failed}");
+        let said = api.watch_plugin_job(&good, PATIENCE).await?;
+        let last = said.last().context("the last state")?;
+        ensure!(last["stage"] == "INSTALLED" && last["plugin"]["name"] == "fedavg" && last["id"] == good, "{last}");
+        ensure!(!late || said.len() == 1, "once it has ended there is one state to tell: {said:?}");
+    }
+    let unknown = api.watch_plugin_job("00000000-0000-0000-0000-000000000000", PATIENCE).await.unwrap_err();
+    ensure!(unknown.to_string().contains("NOT_FOUND"), "{unknown:#}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_component_is_checked_rule_by_rule() -> Result<()> {
     let cache = target::plugin_cache();
     let (good, bad) = (target::component("fedavg")?, target::component("wayward")?);

@@ -4,20 +4,12 @@ mod configuration;
 mod folding;
 mod keeping;
 mod refusing;
+mod scene;
 
-use std::cell::Cell;
-use std::time::Instant;
+use crate::rule::Rule;
 
-use fedwit_runtime::Plugin;
-use serde_json::{Map, Value};
-
-use crate::scene::{Broken, Scene};
-use crate::{Finding, Report, Verdict};
-
-/// A rule: its name, what it asks for, and how it is looked at.
-type Rule = (&'static str, &'static str, fn(&Scene<'_>) -> Result<Verdict, Broken>);
-
-const RULES: [Rule; 13] = [
+/// What every aggregator has to do.
+pub(crate) const RULES: &[Rule] = &[
     ("defaults-are-accepted", "the defaults that its schema names are those that it has", configuration::defaults),
     (
         "unknown-keys-are-refused",
@@ -36,23 +28,3 @@ const RULES: [Rule; 13] = [
     ("other-states-are-refused", "a state of other tensors is refused", refusing::states),
     ("refusals-change-nothing", "what was refused or rejected leaves no trace in the model", refusing::traces),
 ];
-
-/// Looks at every rule, whatever came of those before.
-pub(crate) fn check(plugin: &Plugin, config: &Map<String, Value>) -> Report {
-    let scene = Scene { plugin, config, instances: Cell::new(0) };
-    let began = Instant::now();
-    let findings = RULES.iter().map(|(rule, asks, look)| {
-        let began = Instant::now();
-        let verdict = look(&scene).unwrap_or_else(|Broken(how)| Verdict::Failed(how));
-        Finding { rule, asks, verdict, duration: began.elapsed() }
-    });
-    let findings = findings.collect();
-    let used = plugin.metrics();
-    Report {
-        findings,
-        instances: scene.instances.get(),
-        peak_memory_bytes: used.peak_memory_bytes,
-        peak_tensor_bytes: used.peak_tensor_bytes,
-        duration: began.elapsed(),
-    }
-}

@@ -7,12 +7,14 @@ use std::time::Duration;
 pub struct Report {
     /// A finding for each rule, in their order.
     pub findings: Vec<Finding>,
-    /// Instances that were run.
+    /// Instances that were made.
     pub instances: u64,
     /// The most bytes of memory that one of them had.
     pub peak_memory_bytes: usize,
     /// The most bytes of tensors that one of them kept in the host's memory.
     pub peak_tensor_bytes: usize,
+    /// The most handles that one of them held.
+    pub peak_handles: usize,
     /// Time that the rules took together.
     pub duration: Duration,
 }
@@ -37,6 +39,8 @@ pub enum Verdict {
     Passed,
     /// It says nothing about this plugin, for this reason.
     Skipped(&'static str),
+    /// It does not, in a way that is the plugin's good right, and that its users should know.
+    Noted(String),
     /// It does not, and this is how.
     Failed(String),
 }

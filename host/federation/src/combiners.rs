@@ -5,6 +5,7 @@
 
 mod book;
 mod placing;
+mod plugin;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,8 @@ use tokio::sync::Mutex;
 
 use self::book::Book;
 pub(crate) use self::placing::Joining;
+pub use self::plugin::LoadBalancing;
+pub(crate) use self::plugin::PluginBalancer;
 use crate::presence::PresenceBook;
 use crate::{Federation, FederationError};
 

@@ -9,7 +9,7 @@ use fedwit_store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::combiners::Combiners;
+use crate::combiners::{Combiners, LoadBalancing, PluginBalancer};
 use crate::models::Encoded;
 use crate::plugins::{InstalledPlugin, Plugins};
 use crate::pool::Pool;
@@ -39,6 +39,9 @@ pub struct Settings {
     pub unused_upload_ttl: Duration,
     /// Combiners. 1 by default: each holds an accumulator of its own while a round is folded.
     pub combiners: usize,
+    /// The plugin that places clients. None by default: a client joins the combiner that it would like, else the one with
+    /// the fewest clients.
+    pub load_balancer: Option<LoadBalancing>,
     /// Threads for arithmetic and plugins. The number of cores by default.
     pub workers: usize,
 }
@@ -53,6 +56,7 @@ impl Default for Settings {
             heartbeat_ttl: Duration::from_secs(30),
             unused_upload_ttl: Duration::from_secs(3600),
             combiners: 1,
+            load_balancer: None,
             workers: std::thread::available_parallelism().map_or(2, usize::from),
         }
     }
@@ -104,7 +108,8 @@ impl Federation {
     /// Starts on a store, and goes on with every session that was running.
     ///
     /// # Errors
-    /// [`FederationError::Store`] or [`FederationError::Log`] if what is recorded cannot be read.
+    /// [`FederationError::Store`] or [`FederationError::Log`] if what is recorded cannot be read;
+    /// [`FederationError::Invalid`] if the load balancer cannot be used as it is configured.
     pub async fn start(
         store: Store,
         plugins: Plugins,
@@ -114,8 +119,20 @@ impl Federation {
         let pool = Pool::new(settings.workers);
         let (log, blobs) = (store.log(), store.blobs());
         let folding = Arc::new(PluginFolding::new(Arc::clone(&blobs), plugins.clone(), pool.clone()));
+        // Before it is asked about what was installed, that has to be there.
+        plugins.restore(&store, &pool).await?;
+        let balancer = match &settings.load_balancer {
+            Some(balancing) => {
+                let balancer = PluginBalancer::new(balancing.clone(), plugins.clone());
+                let checked = balancer.check().await;
+                checked
+                    .map_err(|error| FederationError::Invalid { what: "load balancer", problem: error.to_string() })?;
+                Some(Arc::new(balancer) as Arc<dyn LoadBalancer>)
+            }
+            None => None,
+        };
         let selector = Arc::new(PluginSelection::new(plugins.clone(), pool.clone()));
-        let ports = Ports { log, blobs, folding, selector, clock, balancer: None };
+        let ports = Ports { log, blobs, folding, selector, clock, balancer };
         Self::start_with(store, ports, plugins, settings, pool).await
     }
 
@@ -150,7 +167,6 @@ impl Federation {
             store,
         };
         let federation = Self { inner: Arc::new(inner) };
-        federation.inner.plugins.restore(federation.store(), &federation.inner.pool).await?;
         for session in federation.inner.log.active().await? {
             tracing::info!(session.id = %session, "session {session} goes on");
             federation.command(session, Command::Recover).await?;

@@ -28,7 +28,7 @@ mod tasks;
 mod uploads;
 
 pub use clients::{ClientPackage, Presence, Registration, RegistrationOutcome};
-pub use combiners::Combiner;
+pub use combiners::{Combiner, LoadBalancing};
 pub use error::{ErrorKind, FederationError};
 pub use federation::{Federation, Settings};
 pub use folding::PluginFolding;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use fedwit_api::ApiSettings;
 use fedwit_domain::ports::SystemClock;
-use fedwit_federation::{Federation, Plugins, PublicKey, Settings as FederationSettings, TrustedKeys};
+use fedwit_federation::{Federation, LoadBalancing, Plugins, PublicKey, Settings as FederationSettings, TrustedKeys};
 use fedwit_runtime::{Runtime, Secrets};
 use fedwit_store::{Store, StoreOptions};
 use tokio_util::sync::CancellationToken;
@@ -53,12 +53,16 @@ pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> R
     let how = FederationSettings {
         max_upload_bytes: clients.max_upload_bytes,
         combiners: combiners.combiners,
+        load_balancer: combiners
+            .load_balancer
+            .clone()
+            .map(|plugin| LoadBalancing { plugin, config: combiners.load_balancer_config.clone() }),
         workers: work.workers(),
         ..FederationSettings::default()
     };
     let federation = Federation::start(store.clone(), installed, Arc::new(SystemClock::default()), how)
         .await
-        .context("going on with the sessions that were running")?;
+        .context("starting on what is recorded")?;
 
     // A drain begins with the streams: a connection does not end while one is open.
     let (draining, told) = (federation.draining(), shutdown);

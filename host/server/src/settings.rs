@@ -24,7 +24,7 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, ValueEnum};
 
-use crate::command_line::PluginArguments;
+use crate::command_line::{PluginArguments, json_object};
 
 pub(crate) use self::adapter::AdapterSettings;
 pub(crate) use self::limits::PluginLimits;
@@ -133,6 +133,13 @@ pub(crate) struct CombinerSettings {
     /// merged; each holds an accumulator of its own while a round is folded.
     #[arg(long, env = "FEDWIT_COMBINERS", value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(crate) combiners: usize,
+    /// The plugin that says which combiner a client joins [default: none: a client joins the combiner that it would like,
+    /// else the one with the fewest clients].
+    #[arg(long, env = "FEDWIT_LOAD_BALANCER", value_name = "NAME")]
+    pub(crate) load_balancer: Option<String>,
+    /// The load balancer's configuration, a JSON object.
+    #[arg(long, env = "FEDWIT_LOAD_BALANCER_CONFIG", value_name = "JSON", default_value = "{}", value_parser = json_object)]
+    pub(crate) load_balancer_config: String,
 }
 
 /// Who may have made the plugins that are installed.

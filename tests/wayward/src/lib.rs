@@ -1,10 +1,11 @@
 //! An aggregator that breaks one rule of conformance, on request: what shows that each rule can be broken.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 
 use fedwit_plugin::{
     Aggregator, Context, DType, Error, MeanDelta, Metric, NamedParameters, Outcome, Parameters, PartialAggregate,
-    State, Update,
+    Permission, State, Update,
 };
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
@@ -41,6 +42,8 @@ pub enum Way {
     AnyState,
     /// Remember what it rejected.
     Traces,
+    /// Go a step of random length.
+    Dice,
 }
 
 /// What to do wrong, and how fast to learn.
@@ -76,6 +79,10 @@ impl Aggregator for Wayward {
     const MERGEABLE: bool = true;
     type Config = Config;
 
+    fn permissions() -> Vec<Permission> {
+        vec![Permission::TrueRandomness]
+    }
+
     fn begin(config: Config, context: Context) -> Result<Self, Error> {
         let Config { way, rate, rest } = config;
         if let Some((key, _)) = rest.iter().find(|_| way != Way::AnyKey) {
@@ -83,6 +90,7 @@ impl Aggregator for Wayward {
         }
         let rate = match rate {
             Some(rate) if way == Way::OtherDefaults => rate * 0.5,
+            rate if way == Way::Dice => rate.unwrap_or(1.0) * f64::from(RandomState::new().hash_one(way as u8) as u32),
             rate => rate.unwrap_or(1.0),
         };
         let Context { global_model, state, .. } = context;

@@ -3,13 +3,14 @@
 use fedwit_runtime::{Fault, Update};
 use fedwit_tensor::DType;
 
+use super::scene::{Models, ROUNDING, alike};
 use crate::Verdict;
-use crate::scene::{Broken, Models, ROUNDING, Scene, alike, broken};
+use crate::rule::{Broken, Scene, broken};
 
 /// Why rules about shares say nothing.
 const NOT_MERGEABLE: &str = "it is not mergeable";
 
-pub(super) fn order(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn order(scene: &Scene) -> Result<Verdict, Broken> {
     let models = Models::of(DType::F32)?;
     let updates = models.updates(1)?;
     let expected = scene.run(&models.global, &updates)?;
@@ -23,7 +24,7 @@ pub(super) fn order(scene: &Scene<'_>) -> Result<Verdict, Broken> {
     Ok(Verdict::Passed)
 }
 
-pub(super) fn merging(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn merging(scene: &Scene) -> Result<Verdict, Broken> {
     if !scene.plugin.mergeable() {
         return Ok(Verdict::Skipped(NOT_MERGEABLE));
     }
@@ -48,7 +49,7 @@ pub(super) fn merging(scene: &Scene<'_>) -> Result<Verdict, Broken> {
     }
 }
 
-pub(super) fn empty_share(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn empty_share(scene: &Scene) -> Result<Verdict, Broken> {
     if !scene.plugin.mergeable() {
         return Ok(Verdict::Skipped(NOT_MERGEABLE));
     }
@@ -68,7 +69,7 @@ pub(super) fn empty_share(scene: &Scene<'_>) -> Result<Verdict, Broken> {
     }
 }
 
-pub(super) fn no_updates(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn no_updates(scene: &Scene) -> Result<Verdict, Broken> {
     let models = Models::of(DType::F32)?;
     match scene.begin(1, &models.global, None)?.finish() {
         Ok(_) => broken("it makes a model of nothing"),
@@ -77,7 +78,7 @@ pub(super) fn no_updates(scene: &Scene<'_>) -> Result<Verdict, Broken> {
     }
 }
 
-pub(super) fn repeatable(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn repeatable(scene: &Scene) -> Result<Verdict, Broken> {
     let models = Models::of(DType::F32)?;
     let updates = models.updates(1)?;
     let (once, again) = (scene.run(&models.global, &updates)?, scene.run(&models.global, &updates)?);

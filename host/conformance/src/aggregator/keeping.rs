@@ -4,21 +4,22 @@ use fedwit_runtime::{Outcome, SavedState, State};
 use fedwit_tensor::formats::Limits;
 use fedwit_tensor::{DType, Parameters};
 
+use super::scene::{Models, alike, near};
 use crate::Verdict;
-use crate::scene::{Broken, Models, Scene, alike, broken, near};
+use crate::rule::{Broken, Scene, broken};
 
 /// Rounds that follow one another.
 const ROUNDS: u64 = 3;
 
-pub(super) fn reload(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn reload(scene: &Scene) -> Result<Verdict, Broken> {
     let models = Models::of(DType::F32)?;
     let folder = tempfile::tempdir().map_err(|error| Broken(format!("a folder for the state: {error}")))?;
     let through_file = |round: u64, state: State| -> Result<State, Broken> {
         let path = folder.path().join(format!("state-{round}.safetensors"));
         let file = |error: &dyn std::fmt::Display| Broken(format!("its state is not what a file can keep: {error}"));
-        let staged = state.stage(&path, scene.plugin, round).map_err(|error| file(&error))?;
+        let staged = state.stage(&path, &scene.plugin, round).map_err(|error| file(&error))?;
         staged.commit().map_err(|error| file(&error))?;
-        Ok(SavedState::read(&path, scene.plugin, Limits::default()).map_err(|error| file(&error))?.state)
+        Ok(SavedState::read(&path, &scene.plugin, Limits::default()).map_err(|error| file(&error))?.state)
     };
     let (mut kept, mut reloaded): (Option<State>, Option<State>) = (None, None);
     for round in 1..=ROUNDS {
@@ -34,7 +35,7 @@ pub(super) fn reload(scene: &Scene<'_>) -> Result<Verdict, Broken> {
 }
 
 /// A round that goes on from the state of the last.
-fn follow(scene: &Scene<'_>, models: &Models, round: u64, state: Option<State>) -> Result<Outcome, Broken> {
+fn follow(scene: &Scene, models: &Models, round: u64, state: Option<State>) -> Result<Outcome, Broken> {
     let mut aggregation = scene.begin(round, &models.global, state)?;
     for update in models.updates(round)? {
         aggregation.add(update)?;
@@ -42,7 +43,7 @@ fn follow(scene: &Scene<'_>, models: &Models, round: u64, state: Option<State>) 
     Ok(aggregation.finish()?)
 }
 
-pub(super) fn dtypes(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn dtypes(scene: &Scene) -> Result<Verdict, Broken> {
     let exact = run(scene, DType::F64)?;
     for (dtype, tolerance) in [(DType::F64, 0.0), (DType::F32, 1e-5), (DType::F16, 2e-3)] {
         compare(&run(scene, dtype)?, &exact, dtype, tolerance)?;
@@ -55,7 +56,7 @@ pub(super) fn dtypes(scene: &Scene<'_>) -> Result<Verdict, Broken> {
     Ok(Verdict::Passed)
 }
 
-fn run(scene: &Scene<'_>, dtype: DType) -> Result<Parameters, Broken> {
+fn run(scene: &Scene, dtype: DType) -> Result<Parameters, Broken> {
     let models = Models::of(dtype)?;
     let outcome = scene.run(&models.global, &models.updates(1)?);
     let outcome = outcome.map_err(|Broken(how)| Broken(format!("a model of {}: {how}", dtype.name())))?;
@@ -69,7 +70,7 @@ fn compare(found: &Parameters, exact: &Parameters, dtype: DType, tolerance: f64)
     near(found, exact, tolerance).map_err(|how| Broken(format!("in {}, against float64: {how}", dtype.name())))
 }
 
-pub(super) fn metrics(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn metrics(scene: &Scene) -> Result<Verdict, Broken> {
     let models = Models::of(DType::F32)?;
     let outcome = scene.run(&models.global, &models.updates(1)?)?;
     match outcome.metrics.iter().find(|metric| !metric.value.is_finite()) {

@@ -3,8 +3,9 @@
 use fedwit_runtime::{AddError, Fault, PartialAggregate, PluginError, State};
 use fedwit_tensor::{DType, Parameters, TensorError};
 
+use super::scene::{Models, ROUNDING, alike, model};
 use crate::Verdict;
-use crate::scene::{Broken, Models, ROUNDING, Scene, alike, broken, model};
+use crate::rule::{Broken, Scene, broken};
 
 /// A model with other tensors than those of the scenes.
 fn strange() -> Result<Parameters, TensorError> {
@@ -23,7 +24,7 @@ fn with_strange_tensors(state: State) -> Result<State, TensorError> {
     Ok(State { parameters, ..state })
 }
 
-pub(super) fn shares(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn shares(scene: &Scene) -> Result<Verdict, Broken> {
     let models = Models::of(DType::F32)?;
     let Some(share) = strange_share(scene, &models)? else {
         return Ok(Verdict::Skipped("its shares have no tensors, or it is not mergeable"));
@@ -36,7 +37,7 @@ pub(super) fn shares(scene: &Scene<'_>) -> Result<Verdict, Broken> {
 }
 
 /// A share of a round over other tensors.
-fn strange_share(scene: &Scene<'_>, models: &Models) -> Result<Option<PartialAggregate>, Broken> {
+fn strange_share(scene: &Scene, models: &Models) -> Result<Option<PartialAggregate>, Broken> {
     if !scene.plugin.mergeable() {
         return Ok(None);
     }
@@ -45,14 +46,14 @@ fn strange_share(scene: &Scene<'_>, models: &Models) -> Result<Option<PartialAgg
     Ok((!share.state.parameters.is_empty()).then_some(share))
 }
 
-pub(super) fn states(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn states(scene: &Scene) -> Result<Verdict, Broken> {
     let models = Models::of(DType::F32)?;
     let state = scene.run(&models.global, &models.updates(1)?)?.state.unwrap_or_default();
     if state.parameters.is_empty() {
         return Ok(Verdict::Skipped("it keeps no tensors"));
     }
     let strange = with_strange_tensors(state)?;
-    let mut aggregation = match scene.try_begin(scene.config, 2, &models.global, Some(strange)) {
+    let mut aggregation = match scene.try_begin(&scene.config, 2, &models.global, Some(strange)) {
         Ok(aggregation) => aggregation,
         Err(error) if is_answer(&error) => return Ok(Verdict::Passed),
         Err(error) => return broken(format!("it does not refuse it, but: {error}")),
@@ -68,7 +69,7 @@ pub(super) fn states(scene: &Scene<'_>) -> Result<Verdict, Broken> {
     }
 }
 
-pub(super) fn traces(scene: &Scene<'_>) -> Result<Verdict, Broken> {
+pub(super) fn traces(scene: &Scene) -> Result<Verdict, Broken> {
     let models = Models::of(DType::F32)?;
     let updates = models.updates(1)?;
     let expected = scene.run(&models.global, &updates)?;

@@ -73,8 +73,8 @@ impl Federation {
         Ok(row.digest)
     }
 
-    /// Removes a plugin and its file. One that an active session uses is removed only if that is forced: its next
-    /// attempt fails then.
+    /// Removes a plugin and its file. One that an active session uses, or that places clients, is removed only if that is
+    /// forced: the next attempt fails then, and clients are placed without it.
     ///
     /// # Errors
     /// [`PluginChangeError::InUse`] and [`PluginChangeError::BuiltIn`]; [`FederationError::NotFound`].
@@ -84,9 +84,12 @@ impl Federation {
         let table = plugins.table();
         let row = pick(&table, plugin, Preferred::Only)?;
         let sessions = self.sessions_that_use(&table, &row).await?;
-        if !force && !sessions.is_empty() {
-            let sessions = sessions.iter().map(|id| format!("session {id}")).collect();
-            return Err(PluginChangeError::InUse { name: row.name, sessions }.into());
+        let mut users: Vec<String> = sessions.iter().map(|id| format!("session {id}")).collect();
+        if self.places_clients(&table, &row) {
+            users.push("the server, to place clients".to_owned());
+        }
+        if !force && !users.is_empty() {
+            return Err(PluginChangeError::InUse { name: row.name, users }.into());
         }
         self.store().remove_plugin(row.digest).await?;
         plugins.refresh(self.store(), []).await?;
@@ -102,6 +105,14 @@ impl Federation {
         let (name, digest) = (row.name.clone(), row.digest);
         let loaded = self.inner.plugins.load_installed(row, self.store(), &self.inner.pool).await?;
         Ok(loaded.map_err(|problem| PluginChangeError::Broken { name, digest, problem })?)
+    }
+
+    /// Whether it is the load balancer.
+    fn places_clients(&self, table: &Table, row: &PluginRow) -> bool {
+        let world = World::LoadBalancer.name();
+        let named = self.inner.settings.load_balancer.as_ref().is_some_and(|balancing| balancing.plugin == row.name);
+        let chosen = table.get(world, &row.name).is_some_and(|used| digest(used) == row.digest);
+        row.world == world && named && chosen
     }
 
     /// Active sessions whose next attempt would run this plugin, or whose open attempt does.

@@ -38,13 +38,13 @@ pub enum PluginChangeError {
         #[source]
         error: SecretError,
     },
-    /// A session uses it.
-    #[error("plugin `{name}` is used by {}", sessions.join(", "))]
+    /// A session uses it, or the server itself.
+    #[error("plugin `{name}` is used by {}", users.join(", "))]
     InUse {
         /// The plugin.
         name: String,
-        /// The sessions.
-        sessions: Vec<String>,
+        /// Who does.
+        users: Vec<String>,
     },
     /// It lies in the folder of plugins.
     #[error("plugin `{name}` is built in: it is there for as long as its file is in the folder of plugins")]

@@ -1,5 +1,6 @@
 //! `fedwit plugin check`: runs a component against the rules of its world.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +23,9 @@ pub(crate) struct CheckArguments {
     /// The configuration that it is run with, a JSON object.
     #[arg(long, value_name = "JSON", default_value = "{}", value_parser = json_object)]
     config: String,
+    /// A secret that it is granted, from a file [default: 32 bytes that mean nothing]; give it once for each.
+    #[arg(long = "secret", value_name = "NAME=FILE", value_parser = named_file)]
+    secrets: Vec<(String, PathBuf)>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -42,19 +46,23 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode> {
             return Ok(REFUSED.into());
         }
     };
-    let Some(report) = check(&plugin, &config) else {
-        // If standard error is gone there is nobody to tell.
-        let _ = writeln!(
-            std::io::stderr(),
-            "refused: `{}` is a {}, for which there are no rules yet",
-            plugin.name(),
-            plugin.world()
-        );
-        return Ok(REFUSED.into());
-    };
+    let report = check(&plugin, &config, &secrets(&arguments.secrets)?);
     let text = if arguments.json { as_json(&plugin, &report) } else { as_text(&plugin, &report) };
     writeln!(std::io::stdout().lock(), "{text}").context("writing to standard output")?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write NAME=FILE")?;
+    Ok((name.to_owned(), file.into()))
+}
+
+fn secrets(files: &[(String, PathBuf)]) -> Result<BTreeMap<String, Vec<u8>>> {
+    let read = |(name, file): &(String, PathBuf)| {
+        let bytes = std::fs::read(file).with_context(|| format!("secret `{name}` in {}", file.display()))?;
+        Ok((name.clone(), bytes))
+    };
+    files.iter().map(read).collect()
 }
 
 fn as_text(plugin: &Plugin, report: &Report) -> String {
@@ -63,6 +71,7 @@ fn as_text(plugin: &Plugin, report: &Report) -> String {
         let (mark, how) = match &finding.verdict {
             Verdict::Passed => ("passed ", finding.asks.to_owned()),
             Verdict::Skipped(why) => ("skipped", (*why).to_owned()),
+            Verdict::Noted(what) => ("noted  ", what.clone()),
             // What the plugin says: what a terminal would obey is escaped.
             Verdict::Failed(how) => ("FAILED ", how.escape_debug().to_string()),
         };
@@ -72,8 +81,8 @@ fn as_text(plugin: &Plugin, report: &Report) -> String {
     let (rules, duration) = (report.findings.len(), report.duration.as_millis());
     let end = if failed == 0 { "it conforms".to_owned() } else { format!("{failed} of {rules} rules do not hold") };
     lines.push(format!(
-        "{end}: {} instances in {duration} ms, of at most {} bytes of memory and {} of tensors",
-        report.instances, report.peak_memory_bytes, report.peak_tensor_bytes
+        "{end}: {} instances in {duration} ms, of at most {} bytes of memory, {} of tensors and {} handles",
+        report.instances, report.peak_memory_bytes, report.peak_tensor_bytes, report.peak_handles
     ));
     lines.join("\n")
 }
@@ -83,6 +92,7 @@ fn as_json(plugin: &Plugin, report: &Report) -> String {
         let (verdict, how) = match &finding.verdict {
             Verdict::Passed => ("passed", None),
             Verdict::Skipped(why) => ("skipped", Some(*why)),
+            Verdict::Noted(what) => ("noted", Some(what.as_str())),
             Verdict::Failed(how) => ("failed", Some(how.as_str())),
         };
         let duration_ms = finding.duration.as_secs_f64() * 1e3;
@@ -92,11 +102,13 @@ fn as_json(plugin: &Plugin, report: &Report) -> String {
         "name": plugin.name(),
         "version": plugin.version(),
         "digest": plugin.digest().to_string(),
+        "world": plugin.world().name(),
         "passed": report.passed(),
         "rules": findings.collect::<Vec<_>>(),
         "instances": report.instances,
         "peak_memory_bytes": report.peak_memory_bytes,
         "peak_tensor_bytes": report.peak_tensor_bytes,
+        "peak_handles": report.peak_handles,
         "duration_ms": report.duration.as_secs_f64() * 1e3,
     });
     format!("{shown:#}")

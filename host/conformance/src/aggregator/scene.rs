@@ -1,26 +1,15 @@
 //! Models, updates and rounds to run a plugin over.
 
-use std::cell::Cell;
-use std::fmt::Display;
-
-use fedwit_runtime::{AddError, Aggregation, Outcome, Plugin, PluginError, Round, State, Update, UpdateInfo};
+use fedwit_runtime::{Aggregation, Outcome, PluginError, Round, State, Update, UpdateInfo};
 use fedwit_tensor::{Builder, DType, Layout, Parameters, TensorError, TensorType};
 use serde_json::{Map, Value};
+
+use crate::rule::{Broken, Scene, text};
 
 /// Clients of a round: enough for rules that leave some of them out.
 pub(crate) const CLIENTS: u32 = 12;
 /// How far two ways to the same sum may be apart, relative to a tensor's largest value.
 pub(crate) const ROUNDING: f64 = 1e-6;
-
-/// A plugin, and a configuration that it is run with.
-pub(crate) struct Scene<'a> {
-    pub(crate) plugin: &'a Plugin,
-    pub(crate) config: &'a Map<String, Value>,
-    pub(crate) instances: Cell<u64>,
-}
-
-/// Why a rule does not hold.
-pub(crate) struct Broken(pub(crate) String);
 
 /// A global model, and what clients send.
 pub(crate) struct Models {
@@ -28,33 +17,10 @@ pub(crate) struct Models {
     pub(crate) sent: Vec<Parameters>,
 }
 
-impl From<PluginError> for Broken {
-    fn from(error: PluginError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<AddError> for Broken {
-    fn from(error: AddError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<TensorError> for Broken {
-    fn from(error: TensorError) -> Self {
-        Self(format!("the check's own tensors: {error}"))
-    }
-}
-
-/// A rule does not hold.
-pub(crate) fn broken<T>(how: impl Display) -> Result<T, Broken> {
-    Err(Broken(how.to_string()))
-}
-
-impl Scene<'_> {
+impl Scene {
     /// Begins a round with the scene's configuration.
     pub(crate) fn begin(&self, number: u64, global: &Parameters, state: Option<State>) -> Result<Aggregation, Broken> {
-        Ok(self.try_begin(self.config, number, global, state)?)
+        Ok(self.try_begin(&self.config, number, global, state)?)
     }
 
     /// Begins a round with another configuration.
@@ -65,9 +31,7 @@ impl Scene<'_> {
         global: &Parameters,
         state: Option<State>,
     ) -> Result<Aggregation, PluginError> {
-        self.instances.set(self.instances.get() + 1);
-        let config = Value::Object(config.clone()).to_string();
-        self.plugin.begin(Round { number, config, seed: 7, global_model: global.clone(), state })
+        self.plugin.begin(Round { number, config: text(config), seed: 7, global_model: global.clone(), state })
     }
 
     /// A first round over updates, in their order.
