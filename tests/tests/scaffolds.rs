@@ -1,42 +1,54 @@
 //! What `fedwit plugin new` writes: each project is set up, built and tested by the commands of its own README, and what
 //! comes of it does what a plugin of its world has to do.
+//!
+//! An aggregator is installed into a running server as well, and used by a session of FEDn's own clients.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "scaffolds/project.rs"]
+mod project;
+#[path = "scaffolds/served.rs"]
+mod served;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fedwit_runtime::{Fault, Limits, Plugin};
+use fedwit_runtime::{Candidate, ClientInfo, Combiner, Fault, Limits, Participation, Placement, Plugin, Selection};
 use fedwit_tensor::DType;
 use fedwit_tests::{model, round, runtime, target, update, values};
 use tempfile::TempDir;
 
-/// A project, and the worlds that there are templates for in its language. What one sets up serves the next as well.
+use self::project::{Project, scaffold};
+
+/// The projects of a language, one for each world. What one sets up serves the next as well.
 struct Projects {
     language: &'static str,
-    worlds: &'static [&'static str],
+    /// The worlds that are built; the rest are tested as they are. A component with an interpreter in it takes a minute.
+    built: &'static [&'static str],
     /// What is installed, and no part of the project.
     installed: &'static str,
 }
 
+const WORLDS: [&str; 4] = ["aggregator", "client-selector", "load-balancer", "storage-adapter"];
+
 #[test]
 fn plugins_in_rust_build_by_their_readme_and_run() {
-    Projects { language: "rust", worlds: &["aggregator"], installed: "target" }.check();
+    Projects { language: "rust", built: &WORLDS, installed: "target" }.check();
 }
 
 #[test]
 fn plugins_in_python_build_by_their_readme_and_run() {
-    Projects { language: "python", worlds: &["aggregator"], installed: ".venv" }.check();
+    Projects { language: "python", built: &["aggregator", "storage-adapter"], installed: ".venv" }.check();
 }
 
 #[test]
 fn plugins_in_javascript_build_by_their_readme_and_run() {
-    Projects { language: "javascript", worlds: &["aggregator"], installed: "node_modules" }.check();
+    Projects { language: "javascript", built: &["aggregator", "client-selector"], installed: "node_modules" }.check();
 }
 
 #[test]
 fn plugins_in_c_build_by_their_readme_and_run() {
-    Projects { language: "c", worlds: &["aggregator"], installed: ".venv" }.check();
+    Projects { language: "c", built: &WORLDS, installed: ".venv" }.check();
 }
 
 #[test]
@@ -81,70 +93,53 @@ impl Projects {
     fn check(&self) {
         let folder = TempDir::new().unwrap();
         let mut installed: Option<PathBuf> = None;
-        for world in self.worlds {
+        for world in WORLDS {
             let name = format!("my-{world}");
-            let project = folder.path().join(&name);
-            scaffold(&name, world, self.language, &project).unwrap();
-            let readme = fs::read_to_string(project.join("README.md")).unwrap();
-            let place = project.join(self.installed);
+            let project = Project::new(&name, world, self.language, folder.path().join(&name));
+            let place = project.path(self.installed);
             match &installed {
                 // Set up once: it takes as long as all the rest.
                 Some(earlier) => fs::rename(earlier, &place).unwrap(),
-                None => run(&project, &commands(&readme, "Set up")),
+                None => project.follow("Set up"),
             }
-            run(&project, &commands(&readme, "Build"));
-            run(&project, &commands(&readme, "Test"));
-            load(&name, &component(&project, &readme), world);
-            if readme.contains("\n## Build otherwise\n") {
-                run(&project, &commands(&readme, "Build otherwise"));
+            project.follow("Test");
+            if self.built.contains(&world) {
+                build(&project, &name, world);
             }
             installed = Some(place);
         }
     }
 }
 
-/// Writes a project. The error is what was printed.
-fn scaffold(name: &str, world: &str, language: &str, folder: &Path) -> Result<(), String> {
+/// Builds a project in all ways that its README knows, and sees what comes of it.
+fn build(project: &Project, name: &str, world: &str) {
+    project.follow("Build");
+    let mut components = project.components("Build");
+    let otherwise = project.components("Build otherwise");
+    // For the other worlds it is the same manifest, with another name in it.
+    if !otherwise.is_empty() && ["aggregator", "storage-adapter"].contains(&world) {
+        project.follow("Build otherwise");
+        components.extend(otherwise);
+    }
+    if world == "aggregator" {
+        let tokio = tokio::runtime::Runtime::new().unwrap();
+        tokio.block_on(served::aggregate(name, &components)).unwrap();
+    }
+    for component in &components {
+        conforms(component);
+        load(name, component, world);
+    }
+}
+
+/// What `fedwit plugin check` says of it.
+fn conforms(component: &Path) {
     let mut fedwit = Command::new(target::fedwit().unwrap());
-    fedwit.args(["plugin", "new", name, "--world", world, "--lang", language, "--path"]).arg(folder);
-    if language == "rust" {
-        fedwit.arg("--sdk").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/plugin"));
-    }
+    fedwit.args(["plugin", "check"]).arg(component).arg("--plugin-cache").arg(target::plugin_cache());
     let output = fedwit.output().unwrap();
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8(output.stderr).unwrap()) }
-}
-
-/// The commands of a section: what stands behind `$ ` in it.
-fn commands(readme: &str, section: &str) -> Vec<String> {
-    let (_, rest) = readme.split_once(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("no section `{section}`"));
-    let section_text = rest.split("\n## ").next().unwrap();
-    let commands: Vec<_> = section_text.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect();
-    assert!(!commands.is_empty(), "no command in `{section}`");
-    commands
-}
-
-/// Runs commands as an author does, in the project's folder.
-fn run(project: &Path, commands: &[String]) {
-    for command in commands {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).current_dir(project).env("PATH", target::path().unwrap());
-        // Kept between runs, like the compilers' own caches.
-        shell.env("ZIG_GLOBAL_CACHE_DIR", target::folder().join("examples/zig-cache"));
-        // What cargo says to its tests is not meant for a project of its own.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO") && name != "CARGO_HOME") {
-            shell.env_remove(name);
-        }
-        let output = shell.output().unwrap();
-        let printed = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-        assert!(output.status.success(), "`{command}` in {}: {printed}", project.display());
-    }
-}
-
-/// The component that the README says is written by its build.
-fn component(project: &Path, readme: &str) -> PathBuf {
-    let (_, build) = readme.split_once("\n## Build\n").unwrap();
-    let file = build.split('`').find(|text| Path::new(text).extension().is_some_and(|ending| ending == "wasm"));
-    project.join(file.expect("a component is named"))
+    let printed = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(output.status.success(), "{}: {printed}", component.display());
+    // The adapters of the scaffolds detect what was changed behind their back.
+    assert!(!printed.contains("\nnoted"), "{}: {printed}", component.display());
 }
 
 fn load(name: &str, component: &Path, world: &str) {
@@ -152,8 +147,46 @@ fn load(name: &str, component: &Path, world: &str) {
     assert_eq!((plugin.name(), plugin.version()), (name, "0.1.0"));
     match world {
         "aggregator" => aggregates(&plugin),
+        "client-selector" => selects(&plugin),
+        "load-balancer" => balances(&plugin),
+        // What an adapter has to do is all that these do.
+        "storage-adapter" => assert!(plugin.permissions()[0].to_string().ends_with(&format!("{name}/"))),
         other => panic!("nothing is known of the world `{other}`"),
     }
+}
+
+/// Asks the one that was asked least often, and the unreliable one last.
+fn selects(plugin: &Plugin) {
+    let candidate = |client: &str, asked, given_up| Candidate {
+        client: client.to_owned(),
+        attributes: Vec::new(),
+        history: Participation { asked, given_up, ..Participation::default() },
+    };
+    let selected = |config: &str, clients_requested| -> Vec<String> {
+        let (config, round, attempt, seed) = (config.to_owned(), 1, 1, 0);
+        let selection = Selection { config, round, attempt, seed, clients_requested, clients_required: 1 };
+        let candidates = vec![candidate("a", 0, 2), candidate("b", 3, 0), candidate("c", 1, 1)];
+        plugin.select(selection, candidates).unwrap().into_iter().map(|one| one.client).collect()
+    };
+    assert_eq!(selected(r#"{"patience": 1}"#, 2), ["c", "b"]);
+    assert_eq!(selected("{}", 1), ["a"]);
+    let refused = plugin.check(r#"{"patience": -1}"#).unwrap_err();
+    assert!(matches!(&refused.fault, Fault::InvalidConfig(why) if why.contains("patience")), "{refused}");
+}
+
+/// Grants a wish unless another has far less to do.
+fn balances(plugin: &Plugin) {
+    let combiner = |name: &str, clients| Combiner { name: name.to_owned(), clients, capacity: None };
+    let placed = |config: &str, preferred: &str| {
+        let (id, name, preferred) = ("1".to_owned(), "one".to_owned(), Some(preferred.to_owned()));
+        let client = ClientInfo { id, name, attributes: Vec::new(), preferred };
+        let combiners = vec![combiner("a", 5), combiner("b", 2)];
+        plugin.place(Placement { config: config.to_owned(), client, combiners }).unwrap()
+    };
+    assert_eq!((placed("{}", "a"), placed("{}", "c")), ("a".to_owned(), "b".to_owned()));
+    assert_eq!(placed(r#"{"tolerance": 2}"#, "a"), "b");
+    let refused = plugin.check(r#"{"tolerance": "much"}"#).unwrap_err();
+    assert!(matches!(&refused.fault, Fault::InvalidConfig(why) if why.contains("tolerance")), "{refused}");
 }
 
 /// Goes half of the way to a mean by examples, in shares.

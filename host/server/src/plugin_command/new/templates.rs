@@ -4,7 +4,7 @@ mod files;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use self::files::{WIT, common, own};
@@ -53,11 +53,7 @@ impl World {
 
 /// All files of a project by their paths in it.
 pub(super) fn files(language: Language, world: World, names: &Names) -> Result<Vec<(String, String)>> {
-    let own = own(language, world);
-    if own.is_empty() {
-        bail!("there is no template for {} plugins in this language yet", world.name());
-    }
-    let templates = common(language).iter().chain(own);
+    let templates = common(language).iter().chain(own(language, world));
     let mut files: Vec<_> =
         templates.map(|(path, text)| Ok(((*path).to_owned(), filled(text, world, names)?))).collect::<Result<_>>()?;
     files.extend(WIT.iter().map(|(name, text)| (format!("wit/{name}"), (*text).to_owned())));
@@ -93,7 +89,7 @@ mod tests {
         let names = Names { plugin: &plugin, sdk: Some(Path::new(sdk)) };
         let mut projects = Vec::new();
         for language in LANGUAGES {
-            for world in WORLDS.into_iter().filter(|world| !own(language, *world).is_empty()) {
+            for world in WORLDS {
                 projects.push(files(language, world, &names).unwrap());
             }
         }

@@ -7,45 +7,21 @@ wit/aggregator.wit and wit/tensors.wit.
 import json
 import math
 
+import config
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.aggregator import NamedParameters, Outcome, PartialAggregate
 from wit_world.imports.tensors import Accumulator
-from wit_world.imports.types import Description, Error_Failed, Error_InvalidConfig, Error_Rejected, Metric
+from wit_world.imports.types import Description, Error_Failed, Error_Rejected, Metric
 
-CONFIG_SCHEMA = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {
-        "learning_rate": {
-            "type": "number",
-            "description": "How far to go along the mean delta; above 0.",
-            "default": 1.0,
-            "exclusiveMinimum": 0,
-        },
+CONFIG_SCHEMA = config.schema(
+    learning_rate={
+        "type": "number",
+        "description": "How far to go along the mean delta; above 0.",
+        "default": 1.0,
+        "exclusiveMinimum": 0,
     },
-    "additionalProperties": False,
-}
-
-
-def read_config(text):
-    """The values of a configuration, those that it does not name at their defaults."""
-    properties = CONFIG_SCHEMA["properties"]
-    try:
-        given = json.loads(text or "{}")
-    except ValueError as error:
-        raise Err(Error_InvalidConfig(f"this is no JSON: {error}")) from error
-    if not isinstance(given, dict):
-        raise Err(Error_InvalidConfig("this is no JSON object"))
-    for key in given:
-        if key not in properties:
-            raise Err(Error_InvalidConfig(f"`{key}` is no parameter of this plugin"))
-    config = {key: given.get(key, properties[key]["default"]) for key in properties}
-    rate = config["learning_rate"]
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not (math.isfinite(rate) and rate > 0):
-        raise Err(Error_InvalidConfig(f"`learning_rate` is {rate!r}, but must be a finite number above 0"))
-    return config
-
+)
 
 # The name that a share's mean is handed up by.
 SHARE = "mean_delta"
@@ -55,7 +31,7 @@ class Round:
     """A round, or a share of one."""
 
     def __init__(self, context):
-        self.config = read_config(context.config)
+        self.config = config.read(context.config, CONFIG_SCHEMA)
         self.global_model = context.global_model
         self.mean = Accumulator(self.global_model)
         self.updates = 0
