@@ -98,15 +98,16 @@ impl Projects {
             let project = Project::new(&name, world, self.language, folder.path().join(&name));
             let place = project.path(self.installed);
             match &installed {
-                // Set up once: it takes as long as all the rest.
-                Some(earlier) => fs::rename(earlier, &place).unwrap(),
+                // Set up once: it takes as long as all the rest. It stays where it is, since programs that Python installs
+                // know their place.
+                Some(earlier) => std::os::unix::fs::symlink(earlier, &place).unwrap(),
                 None => project.follow("Set up"),
             }
             project.follow("Test");
             if self.built.contains(&world) {
                 build(&project, &name, world);
             }
-            installed = Some(place);
+            installed.get_or_insert(place);
         }
     }
 }
