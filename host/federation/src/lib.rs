@@ -35,9 +35,9 @@ pub use folding::PluginFolding;
 pub use models::{ModelFile, NewSeed};
 pub use packages::NewPackageFile;
 pub use plugins::{
-    InstalledPlugin, JobFailure, JobStage, KeyError, PluginChangeError, PluginInstall, PluginJob, PluginJobId,
-    PluginName, PluginSource, Plugins, PluginsError, PublicKey, SecretKey, Signature, SignatureError, TrustedKeys,
-    component_digest,
+    FakeRegistry, InstallFrom, InstalledPlugin, JobFailure, JobStage, KeyError, PluginChangeError, PluginInstall,
+    PluginJob, PluginJobId, PluginName, PluginRegistries, PluginSource, Plugins, PluginsError, PublicKey, PulledPlugin,
+    RegistryError, SecretKey, Signature, SignatureError, TrustedKeys, component_digest,
 };
 pub use sessions::{EventStream, NewSessionRequest};
 pub use submission::{Submission, ValidationReport, lenient_json};

@@ -11,6 +11,8 @@ mod grants;
 mod install;
 mod jobs;
 mod lookup;
+mod pull;
+mod registry;
 mod restore;
 mod shown;
 mod signature;
@@ -27,8 +29,10 @@ use tokio::sync::{Mutex, Semaphore};
 pub use self::change::PluginName;
 pub use self::error::PluginChangeError;
 pub use self::folder::PluginsError;
-pub use self::install::PluginInstall;
+pub use self::install::{InstallFrom, PluginInstall};
 pub use self::jobs::{JobFailure, JobStage, PluginJob, PluginJobId};
+pub use self::registry::fake::FakeRegistry;
+pub use self::registry::{PluginRegistries, PulledPlugin, RegistryError};
 pub use self::shown::{InstalledPlugin, PluginSource};
 pub use self::signature::{KeyError, PublicKey, SecretKey, Signature, SignatureError, TrustedKeys, component_digest};
 
@@ -45,6 +49,7 @@ const ROWS: u32 = 1000;
 #[derive(Clone)]
 pub struct Plugins {
     shared: Arc<Shared>,
+    registries: Arc<dyn PluginRegistries>,
 }
 
 struct Shared {
@@ -56,6 +61,7 @@ struct Shared {
     /// Who changes what is installed does it alone.
     changing: Mutex<()>,
     compiling: Semaphore,
+    pulling: Semaphore,
     jobs: Jobs,
 }
 
@@ -77,9 +83,16 @@ impl Plugins {
             table: RwLock::new(Arc::new(table)),
             changing: Mutex::default(),
             compiling: Semaphore::new(COMPILATIONS),
+            pulling: Semaphore::new(pull::PULLS),
             jobs: Jobs::default(),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), registries: Arc::new(registry::NoRegistries) }
+    }
+
+    /// These plugins, and more from these registries; without any, nothing is pulled.
+    #[must_use]
+    pub fn with_registries(self, registries: Arc<dyn PluginRegistries>) -> Self {
+        Self { registries, ..self }
     }
 
     /// What is used right now.

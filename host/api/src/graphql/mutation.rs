@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object};
 use fedwit_domain::{Digest, ModelId, PackageId, SessionId, Start};
-use fedwit_federation::{NewPackageFile, NewSeed, NewSessionRequest, PluginInstall, PluginName};
+use fedwit_federation::{InstallFrom, NewPackageFile, NewSeed, NewSessionRequest, PluginInstall, PluginName};
 
 use super::inputs::{CreateSessionInput, StartSessionInput};
 use super::multipart::{FileUpload, Received};
@@ -120,14 +120,28 @@ impl Mutation {
     async fn install_plugin(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "A WebAssembly component.")] file: FileUpload,
-        #[graphql(desc = "Its ed25519 signature, as 128 hexadecimal digits.")] signature: Option<String>,
+        #[graphql(desc = "A WebAssembly component; or give a reference.")] file: Option<FileUpload>,
+        #[graphql(
+            desc = "What a registry has, as in `oci://registry.example.org/plugins/my-rule:1.0.0`. The server pulls it, from registries that its operator allows."
+        )]
+        reference: Option<String>,
+        #[graphql(
+            desc = "Its ed25519 signature, as 128 hexadecimal digits; of what a registry has, that which it has too is the default."
+        )]
+        signature: Option<String>,
         #[graphql(desc = "What it is granted of what it wants.", default)] grant: Vec<String>,
         #[graphql(desc = "Whether it is used from now on, in the place of all others of its name.", default = true)]
         enable: bool,
     ) -> Result<PluginJob, Failure> {
-        let Received { name: source, upload: file } = file.take(ctx)?;
-        let install = PluginInstall { file, source, signature, granted: grant, enable };
+        let from = match (file, reference) {
+            (Some(file), None) => {
+                let Received { name, upload: file } = file.take(ctx)?;
+                InstallFrom::Upload { file, name }
+            }
+            (None, Some(reference)) => InstallFrom::Reference(reference),
+            _ => return Err(Failure::invalid("plugin", "give either a file or a reference")),
+        };
+        let install = PluginInstall { from, signature, granted: grant, enable };
         let federation = federation(ctx);
         let job = federation.plugin_job(federation.install_plugin(install).await?)?;
         let now = job.borrow().clone();

@@ -6,6 +6,7 @@ mod events;
 mod lists;
 mod page;
 mod plugins;
+mod pulls;
 mod refused;
 mod schema;
 mod script;

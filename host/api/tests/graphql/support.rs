@@ -24,14 +24,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one that has no plugins.
+    /// Starts one that has no plugins, and is to pull none.
     pub(crate) async fn start() -> Self {
+        Self::start_with(|plugins| plugins).await
+    }
+
+    /// Starts one with the plugins that become of none.
+    pub(crate) async fn start_with(change: impl FnOnce(Plugins) -> Plugins) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = StoreOptions { folder: folder.path().to_owned(), low_disk_bytes: 0 };
         let store = Store::open(options).await.unwrap();
         let clock = Arc::new(SystemClock::default());
         let runtime = Runtime::new(Limits::default(), None).unwrap();
-        let plugins = Plugins::new(runtime, TrustedKeys::default(), fedwit_runtime::Secrets::none());
+        let plugins = change(Plugins::new(runtime, TrustedKeys::default(), fedwit_runtime::Secrets::none()));
         let federation = Federation::start(store, plugins, clock, Settings::default()).await.unwrap();
         Self { router: fedwit_api::graphql::routes(federation.clone()), federation, _folder: folder }
     }

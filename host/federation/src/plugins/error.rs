@@ -4,7 +4,7 @@ use fedwit_domain::Digest;
 use fedwit_runtime::{LoadError, SecretError};
 use thiserror::Error;
 
-use super::SignatureError;
+use super::{RegistryError, SignatureError};
 
 /// Why a plugin was not installed, enabled or removed. Nothing is half done.
 #[derive(Debug, Error)]
@@ -21,6 +21,9 @@ pub enum PluginChangeError {
     /// The signature is missing, or not good.
     #[error(transparent)]
     Signature(#[from] SignatureError),
+    /// It does not come from its registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// It wants what it is not granted.
     #[error("plugin `{name}` wants {}, which it is not granted", missing.join(", "))]
     NotGranted {
@@ -78,6 +81,7 @@ impl PluginChangeError {
             Self::Load { error, .. } => error.code(),
             Self::Signature(SignatureError::Missing) => "PLUGIN_UNSIGNED",
             Self::Signature(_) => "PLUGIN_SIGNATURE",
+            Self::Registry(error) => error.code(),
             Self::NotGranted { .. } => "PLUGIN_NOT_GRANTED",
             Self::Secret { .. } => "PLUGIN_SECRET",
             Self::InUse { .. } => "PLUGIN_IN_USE",

@@ -14,16 +14,27 @@ use crate::{Federation, FederationError, Upload};
 
 /// What is to be installed.
 pub struct PluginInstall {
-    /// The component, all of it written.
-    pub file: Upload,
-    /// What the file is called.
-    pub source: String,
-    /// Its signature.
+    /// The component.
+    pub from: InstallFrom,
+    /// Its signature. One that came from a registry with the component counts where there is none here.
     pub signature: Option<String>,
     /// What it is granted. What it wants and is not granted keeps it from being used.
     pub granted: Vec<String>,
     /// Whether it is used from now on, in the place of all others of its name.
     pub enable: bool,
+}
+
+/// Where a component comes from.
+pub enum InstallFrom {
+    /// Somebody has sent it.
+    Upload {
+        /// All of it, written.
+        file: Upload,
+        /// What the file is called.
+        name: String,
+    },
+    /// A registry has it.
+    Reference(String),
 }
 
 /// The longest name of a source.
@@ -33,22 +44,30 @@ impl Federation {
     /// Begins to install a plugin, and gives the job that does it.
     ///
     /// # Errors
-    /// [`FederationError::Unavailable`] if too much is under way; what is wrong with the component ends the job.
+    /// [`FederationError::Unavailable`] if too much is under way; [`RegistryError`](super::RegistryError) if the server is
+    /// not to ask that registry; what is wrong with the component ends the job.
     pub async fn install_plugin(&self, install: PluginInstall) -> Result<PluginJobId, FederationError> {
-        let PluginInstall { file, source, signature, granted, enable } = install;
+        let PluginInstall { from, signature, granted, enable } = install;
+        let (source, stage) = match &from {
+            InstallFrom::Upload { name, .. } => (name.clone(), JobStage::Received),
+            InstallFrom::Reference(reference) => (reference.clone(), JobStage::Pulling),
+        };
         if source.len() > LONGEST_SOURCE || source.contains(char::is_control) {
             let problem = format!("{source:.80?} is not one line of at most {LONGEST_SOURCE} bytes");
             return Err(FederationError::Invalid { what: "plugin's source", problem });
         }
         grants::parse(&granted)?;
-        let progress = self.inner.plugins.shared.jobs.begin(source, self.now())?;
+        if let InstallFrom::Reference(reference) = &from {
+            self.inner.plugins.registries.check(reference).map_err(PluginChangeError::from)?;
+        }
+        let progress = self.inner.plugins.shared.jobs.begin(source, stage, self.now())?;
         let (id, federation) = (progress.id(), self.clone());
         // Dropped when the server goes down: the job has failed then, and its file is collected.
         let draining = self.draining();
         self.inner.tracker.spawn(async move {
             let job = Job { federation, progress, granted, enable };
             tokio::select! {
-                () = job.run(file, signature) => {}
+                () = job.run(from, signature) => {}
                 () = draining.cancelled() => {}
             }
         });
@@ -66,18 +85,19 @@ impl Federation {
 }
 
 /// A job, and what it needs.
-struct Job {
-    federation: Federation,
-    progress: Progress,
+pub(super) struct Job {
+    pub(super) federation: Federation,
+    pub(super) progress: Progress,
     granted: Vec<String>,
     enable: bool,
 }
 
 impl Job {
-    async fn run(self, file: Upload, signature: Option<String>) {
-        let began = Instant::now();
-        let (source, id) = (self.progress.source(), self.progress.id());
-        match self.install(file, signature).await {
+    async fn run(self, from: InstallFrom, signature: Option<String>) {
+        let (began, id) = (Instant::now(), self.progress.id());
+        let installed = self.install(from, signature).await;
+        let source = self.progress.source();
+        match installed {
             Ok(digest) => {
                 let duration_ms = crate::uploads::duration_ms(began);
                 tracing::info!(job.id = %id, plugin.digest = %digest, duration_ms, "{source:?} is installed");
@@ -96,9 +116,18 @@ impl Job {
         }
     }
 
-    async fn install(&self, file: Upload, signature: Option<String>) -> Result<Digest, FederationError> {
-        self.fits(file.written())?;
-        let blob = file.into_blob().await?;
+    async fn install(&self, from: InstallFrom, signature: Option<String>) -> Result<Digest, FederationError> {
+        let (blob, signature) = match from {
+            InstallFrom::Upload { file, .. } => {
+                self.fits(file.written())?;
+                (file.into_blob().await?, signature)
+            }
+            InstallFrom::Reference(reference) => {
+                let (blob, pushed) = self.pull(&reference).await?;
+                self.progress.reach(JobStage::Received, self.federation.now());
+                (blob, signature.or(pushed))
+            }
+        };
         self.progress.found(blob.digest);
         let installed = self.install_blob(blob, signature).await;
         if installed.is_err() {
@@ -172,7 +201,7 @@ impl Job {
     }
 
     /// Refuses what no plugin may be before anybody reads it.
-    fn fits(&self, bytes: u64) -> Result<(), PluginChangeError> {
+    pub(super) fn fits(&self, bytes: u64) -> Result<(), PluginChangeError> {
         let limit = self.federation.inner.plugins.shared.runtime.limits().component_bytes;
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         if bytes <= limit {

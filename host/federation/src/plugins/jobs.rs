@@ -28,6 +28,8 @@ pub struct PluginJobId(Uuid);
 /// How far an installation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobStage {
+    /// It is being fetched from its registry, or waits for its turn.
+    Pulling,
     /// All of it is there.
     Received,
     /// Its signature is as it has to be.
@@ -47,12 +49,16 @@ pub enum JobStage {
 pub struct PluginJob {
     /// What it is called.
     pub id: PluginJobId,
-    /// What is installed: a file's name.
+    /// What is installed: a file's name, or a reference.
     pub source: String,
     /// How far it is.
     pub stage: JobStage,
     /// The component, once it is there.
     pub digest: Option<Digest>,
+    /// How many bytes have come from the registry.
+    pub received_bytes: Option<u64>,
+    /// How many bytes the registry has.
+    pub size_bytes: Option<u64>,
     /// Why it failed.
     pub failure: Option<JobFailure>,
     /// When it was begun.
@@ -94,16 +100,24 @@ impl Jobs {
     ///
     /// # Errors
     /// [`FederationError::Unavailable`] if there are too many.
-    pub(super) fn begin(&self, source: String, now: Timestamp) -> Result<Progress, FederationError> {
+    pub(super) fn begin(&self, source: String, stage: JobStage, now: Timestamp) -> Result<Progress, FederationError> {
         let mut jobs = self.locked();
         forget(&mut jobs, now);
         if jobs.iter().filter(|job| !job.borrow().has_ended()).count() >= MOST_UNDER_WAY {
             return Err(FederationError::Unavailable("too many plugins are being installed at once".to_owned()));
         }
         let id = PluginJobId(Uuid::new_v4());
-        let stage = JobStage::Received;
-        let job = PluginJob { id, source, stage, digest: None, failure: None, began_at: now, at: now };
-        let job = watch::Sender::new(job);
+        let job = watch::Sender::new(PluginJob {
+            id,
+            source,
+            stage,
+            digest: None,
+            received_bytes: None,
+            size_bytes: None,
+            failure: None,
+            began_at: now,
+            at: now,
+        });
         jobs.push_back(job.clone());
         Ok(Progress { job })
     }
@@ -142,6 +156,18 @@ impl Progress {
 
     pub(super) fn reach(&self, stage: JobStage, now: Timestamp) {
         self.job.send_modify(|job| (job.stage, job.at) = (stage, now));
+    }
+
+    /// What a reference stands for.
+    pub(super) fn resolved(&self, source: String, size_bytes: u64) {
+        self.job.send_modify(|job| {
+            job.source = source;
+            (job.received_bytes, job.size_bytes) = (Some(0), Some(size_bytes));
+        });
+    }
+
+    pub(super) fn received(&self, bytes: u64) {
+        self.job.send_modify(|job| job.received_bytes = Some(bytes));
     }
 
     pub(super) fn found(&self, digest: Digest) {
@@ -192,7 +218,7 @@ mod tests {
     use super::*;
 
     fn begin(jobs: &Jobs, now: u64) -> Result<Progress, FederationError> {
-        jobs.begin("x.wasm".to_owned(), Timestamp(now))
+        jobs.begin("x.wasm".to_owned(), JobStage::Received, Timestamp(now))
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct InstalledPlugin {
 pub enum PluginSource {
     /// It lies in the folder of plugins.
     BuiltIn(PathBuf),
-    /// It was installed, from a file of this name.
+    /// It was installed, from a file of this name or from a registry by this reference.
     Installed(String),
 }
 

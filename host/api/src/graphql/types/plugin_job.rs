@@ -6,7 +6,7 @@ use fedwit_federation::JobStage;
 
 use super::Plugin;
 use crate::graphql::federation;
-use crate::graphql::scalars::{id, time};
+use crate::graphql::scalars::{Int64, id, time};
 
 pub(in crate::graphql) struct PluginJob(pub(in crate::graphql) fedwit_federation::PluginJob);
 
@@ -14,6 +14,8 @@ pub(in crate::graphql) struct PluginJob(pub(in crate::graphql) fedwit_federation
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "JobStage")]
 pub(in crate::graphql) enum PluginJobStage {
+    /// It is being fetched from its registry, or waits for its turn.
+    Pulling,
     /// All of it is there.
     Received,
     /// Its signature is as it has to be.
@@ -37,7 +39,7 @@ impl PluginJob {
         id(&self.0.id)
     }
 
-    /// What is installed: a file's name.
+    /// What is installed: a file's name, or a reference with the digest that it stands for.
     async fn source(&self) -> &str {
         &self.0.source
     }
@@ -45,6 +47,16 @@ impl PluginJob {
     /// How far it is.
     async fn stage(&self) -> PluginJobStage {
         self.0.stage.into()
+    }
+
+    /// How many bytes have come from the registry; null without one.
+    async fn received_bytes(&self) -> Option<Int64> {
+        self.0.received_bytes.map(Int64)
+    }
+
+    /// How many bytes the registry has; null until it has said so.
+    async fn size_bytes(&self) -> Option<Int64> {
+        self.0.size_bytes.map(Int64)
     }
 
     /// The component's SHA-256, once all of it is there.
