@@ -6,11 +6,13 @@
 mod aggregation;
 pub mod api;
 pub mod benchmark;
+pub mod command_line;
 pub mod fedopt;
 mod handmade;
 pub mod load;
 pub mod npz;
 pub mod python;
+pub mod registry;
 pub mod server;
 pub mod target;
 pub mod wait;

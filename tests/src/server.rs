@@ -28,6 +28,8 @@ pub struct Options {
     pub log: String,
     /// Guests that are made for tests, to be installed beside the plugins.
     pub guests: Vec<&'static str>,
+    /// Variables of its environment.
+    pub environment: Vec<(OsString, OsString)>,
     /// A program, with its arguments, that starts the server instead of being it: a tracer.
     pub under: Vec<OsString>,
 }
@@ -45,7 +47,8 @@ pub struct Server {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { arguments: Vec::new(), log: "info".to_owned(), guests: Vec::new(), under: Vec::new() }
+        let log = "info".to_owned();
+        Self { arguments: Vec::new(), log, guests: Vec::new(), environment: Vec::new(), under: Vec::new() }
     }
 }
 
@@ -113,6 +116,8 @@ impl Server {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FEDWIT_")) {
             command.env_remove(name);
         }
+        command.env("DOCKER_CONFIG", "/nowhere");
+        command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
         let file = File::options().create(true).append(true).open(self.log.path()).context("the server's log")?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         let process = command.spawn().with_context(|| format!("starting {}", line[0].display()))?;

@@ -66,6 +66,15 @@ pub fn python() -> Result<PathBuf> {
     path.context("FEDWIT_TEST_PYTHON is not set: run the tests by `cargo xtask test`")
 }
 
+/// A registry's program, `docker-registry`.
+///
+/// # Errors
+/// If there is none. A test that needs it fails then, and is not passed over.
+pub fn registry() -> Result<PathBuf> {
+    let path = std::env::var_os("FEDWIT_TEST_REGISTRY").map(PathBuf::from);
+    path.context("FEDWIT_TEST_REGISTRY is not set: run the tests by `cargo xtask test`")
+}
+
 /// Where programs are looked for that an author of a plugin has at hand: `fedwit`, `node`, `npm`, `cargo component`.
 ///
 /// # Errors

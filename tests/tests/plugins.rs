@@ -6,32 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use fedwit_tests::command_line::{Fedwit, REFUSED, Said};
 use fedwit_tests::load::{Client, Options as ClientOptions, Step, start_all};
 use fedwit_tests::npz;
 use fedwit_tests::server::{Line, Mark, Options, Server};
 use fedwit_tests::{Handmade, target, wait};
 use serde_json::{Value, json};
 
-/// What the command line exits with when the answer is no.
-const REFUSED: i32 = 3;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a command line came to.
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
 async fn fedwit<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Result<Said> {
-    let mut command = tokio::process::Command::new(target::fedwit()?);
-    command.arg("plugin").args(arguments).kill_on_drop(true);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FEDWIT_")) {
-        command.env_remove(name);
-    }
-    let output = tokio::time::timeout(PATIENCE, command.output()).await.context("the command line does not end")??;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) })
+    Fedwit::plugin(arguments)?.run().await
 }
 
 /// Asks a server.

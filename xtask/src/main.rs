@@ -12,6 +12,7 @@ mod node;
 mod plugins;
 mod programs;
 mod python;
+mod registry;
 mod server;
 mod shell;
 mod test;

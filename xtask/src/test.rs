@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::workspace::{Purpose, Workspace};
-use crate::{examples, graphiql, plugins, programs, python, shell};
+use crate::{examples, graphiql, plugins, programs, python, registry, shell};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -20,6 +20,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let python = python::ensure(workspace)?;
     examples::build(workspace)?;
     let programs = programs::ensure(workspace)?;
+    let registry = registry::ensure(workspace)?;
 
     let mut cargo = workspace.cargo();
     cargo.args(["test", "--locked", "--no-fail-fast"]);
@@ -32,5 +33,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     cargo.env("FEDWIT_PLUGINS", workspace.components(Purpose::Plugin));
     cargo.env("FEDWIT_TEST_PLUGINS", workspace.components(Purpose::Test));
     cargo.env("FEDWIT_TEST_PROGRAMS", programs);
+    cargo.env("FEDWIT_TEST_REGISTRY", registry);
     shell::run(&mut cargo)
 }

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use crate::plugins;
 use crate::readiness::Check;
+use crate::registry::AllowedRegistries;
 use crate::settings::{Settings, SignatureSettings};
 use crate::storage_adapter;
 
@@ -38,7 +39,12 @@ pub(crate) async fn start(settings: &Settings, shutdown: CancellationToken) -> R
     // Arithmetic within one computation; how many computations there are at once is the federation's to bound.
     rayon::ThreadPoolBuilder::new().num_threads(work.workers()).build_global().context("threads for arithmetic")?;
     let secrets = secrets(settings)?;
+    let registries = AllowedRegistries::new(&settings.registries.plugin_registry, &settings.registries.how)?;
     let installed = installed(settings, secrets.clone()).await?;
+    let installed = match registries {
+        Some(registries) => installed.with_registries(Arc::new(registries)),
+        None => installed,
+    };
     let options = StoreOptions { folder: storage.data.clone(), low_disk_bytes: storage.low_disk_bytes };
     let adapter = {
         let settings = settings.clone();

@@ -15,6 +15,7 @@ mod operations;
 mod plugin_command;
 mod plugins;
 mod readiness;
+mod registry;
 mod serve;
 mod settings;
 mod signals;

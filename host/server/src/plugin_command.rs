@@ -6,11 +6,15 @@ mod check;
 mod component;
 mod inspect;
 mod install;
+mod job;
 mod key;
 mod list;
 mod new;
+mod pull;
+mod push;
 mod server;
 mod sign;
+mod subscription;
 
 use std::process::ExitCode;
 
@@ -29,6 +33,10 @@ pub(crate) enum PluginCommand {
     Bindings(bindings::BindingsArguments),
     /// Makes a core WebAssembly module that was built with bindings a component.
     Component(component::ComponentArguments),
+    /// Puts a component into a registry.
+    Push(push::PushArguments),
+    /// Fetches a component from a registry.
+    Pull(pull::PullArguments),
     /// Installs a component into a running server.
     Install(install::InstallArguments),
     /// Lists a running server's plugins.
@@ -55,6 +63,8 @@ pub(crate) fn run(command: PluginCommand) -> Result<ExitCode> {
         PluginCommand::New(arguments) => new::run(&arguments).map(|()| ExitCode::SUCCESS),
         PluginCommand::Bindings(arguments) => bindings::run(&arguments).map(|()| ExitCode::SUCCESS),
         PluginCommand::Component(arguments) => component::run(&arguments).map(|()| ExitCode::SUCCESS),
+        PluginCommand::Push(arguments) => server::block_on(push::run(arguments)),
+        PluginCommand::Pull(arguments) => server::block_on(pull::run(arguments)),
         PluginCommand::Install(arguments) => server::block_on(install::run(arguments)),
         PluginCommand::List(arguments) => server::block_on(list::run(arguments)),
         PluginCommand::Enable(arguments) => server::block_on(change::enable(arguments)),

@@ -25,6 +25,7 @@ use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::command_line::{PluginArguments, json_object};
+use crate::registry::{AllowedRegistry, RegistryArguments};
 
 pub(crate) use self::adapter::AdapterSettings;
 pub(crate) use self::limits::PluginLimits;
@@ -52,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) signatures: SignatureSettings,
     #[command(flatten)]
     pub(crate) secrets: SecretSettings,
+    #[command(flatten)]
+    pub(crate) registries: RegistrySettings,
     #[command(flatten)]
     pub(crate) plugin_limits: PluginLimits,
     #[command(flatten)]
@@ -164,6 +167,18 @@ pub(crate) struct SecretSettings {
     /// read are refused [default: none].
     #[arg(long, env = "FEDWIT_PLUGIN_SECRETS", value_name = "FOLDER")]
     pub(crate) plugin_secrets: Option<PathBuf>,
+}
+
+/// Where plugins may be pulled from.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Plugins")]
+pub(crate) struct RegistrySettings {
+    /// A registry that the server may pull plugins from when it is asked to install one, as a whole or what lies below a
+    /// path in it; give it once for each, or several with commas between them [default: none].
+    #[arg(long, env = "FEDWIT_PLUGIN_REGISTRY", value_name = "HOST[/PATH]", value_delimiter = ',')]
+    pub(crate) plugin_registry: Vec<AllowedRegistry>,
+    #[command(flatten)]
+    pub(crate) how: RegistryArguments,
 }
 
 /// What the machine is used for.

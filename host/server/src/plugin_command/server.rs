@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use fedwit_federation::RegistryError;
 use reqwest::Client;
 use reqwest::multipart::{Form, Part};
+use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -41,6 +43,8 @@ pub(crate) struct NamedPlugin {
 /// A running server.
 pub(super) struct Server {
     http: Client,
+    /// For connections that become WebSockets: HTTP/2 has no upgrade.
+    sockets: Client,
     url: String,
 }
 
@@ -63,8 +67,27 @@ impl NamedPlugin {
 
 impl Server {
     pub(super) fn new(arguments: &ServerArguments) -> Result<Self> {
-        let http = Client::builder().timeout(PATIENCE).connect_timeout(CONNECT).build().context("an HTTP client")?;
-        Ok(Self { http, url: format!("{}/graphql", arguments.url.trim_end_matches('/')) })
+        let url = arguments.url.trim_end_matches('/');
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            bail!("`{url}` is no server: write http://HOST:PORT or https://HOST");
+        }
+        // Over https it is trusted by the system's certificates; there may be none where nobody needs them.
+        let builder = || {
+            let builder = Client::builder().connect_timeout(CONNECT).redirect(Policy::none());
+            if url.starts_with("https://") { builder } else { builder.tls_certs_only([]) }
+        };
+        let http = builder().timeout(PATIENCE).build().context("an HTTP client")?;
+        let sockets = builder().http1_only().build().context("an HTTP client")?;
+        Ok(Self { http, sockets, url: format!("{url}/graphql") })
+    }
+
+    /// Where subscriptions are opened, and what with.
+    pub(super) fn socket_url(&self) -> String {
+        format!("{}/ws", self.url)
+    }
+
+    pub(super) fn socket_client(&self) -> &Client {
+        &self.sockets
     }
 
     /// The data that answers a query.
@@ -100,25 +123,35 @@ impl Server {
         let Some(error) = answer["errors"].get(0) else { return Ok(answer["data"].take()) };
         let text = |value: &Value| value.as_str().unwrap_or_default().escape_debug().to_string();
         let (code, message) = (text(&error["extensions"]["code"]), text(&error["message"]));
+        Err(Refused::or_failure(code, message))
+    }
+}
+
+impl Refused {
+    /// What an error of a server is: the answer no, or none.
+    pub(super) fn or_failure(code: String, message: String) -> anyhow::Error {
         match code.as_str() {
-            // Not the answer no, but none.
-            "UNAVAILABLE" | "INTERNAL" => Err(anyhow!("{message} ({code})")),
-            _ => Err(Refused { code, message }.into()),
+            "UNAVAILABLE" | "INTERNAL" | "PLUGIN_REGISTRY_FAILED" => anyhow!("{message} ({code})"),
+            _ => Self { code, message }.into(),
         }
     }
 }
 
-/// Runs a subcommand that asks a server. What the server refuses has an exit code of its own.
+/// Runs a subcommand that asks a server or a registry. What these refuse has an exit code of its own.
 pub(super) fn block_on(asking: impl Future<Output = Result<()>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting Tokio")?;
     match runtime.block_on(asking) {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) if error.is::<Refused>() => {
+        Err(error) => {
+            let error = match error.downcast_ref::<RegistryError>() {
+                Some(refusal) => Refused::or_failure(refusal.code().to_owned(), refusal.to_string()),
+                None => error,
+            };
+            let Some(refused) = error.downcast_ref::<Refused>() else { return Err(error) };
             // If standard error is gone there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "refused: {error}");
+            let _ = writeln!(std::io::stderr(), "refused: {refused}");
             Ok(REFUSED.into())
         }
-        Err(error) => Err(error),
     }
 }
 

@@ -6,9 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use fedwit_federation::{SecretKey, component_digest};
+use fedwit_federation::{SecretKey, Signature, component_digest};
 
 use crate::plugins::read_component;
+
+/// The longest file of a signature.
+const LONGEST: u64 = 4 << 10;
 
 #[derive(Args)]
 pub(crate) struct SignArguments {
@@ -41,4 +44,14 @@ pub(super) fn beside(component: &Path) -> PathBuf {
     let mut name = component.as_os_str().to_owned();
     name.push(".sig");
     name.into()
+}
+
+/// What a signature's file says.
+pub(super) fn read_signature(path: &Path) -> Result<String> {
+    let named = || format!("signature {}", path.display());
+    let size = std::fs::metadata(path).with_context(named)?.len();
+    anyhow::ensure!(size <= LONGEST, "{}: {size} bytes are no signature", named());
+    let text = std::fs::read_to_string(path).with_context(named)?;
+    let signature: Signature = text.parse().with_context(named)?;
+    Ok(signature.to_string())
 }

@@ -7,8 +7,9 @@ use clap::Command;
 
 const OURS: &str = "FEDWIT_";
 
-/// Read by tests and by builds, so they may well stand in the environment of a server that one of those started.
-const OTHERS: [&str; 2] = ["FEDWIT_TEST_", "FEDWIT_GRAPHIQL"];
+/// Read by tests, by builds and by those who push plugins, so they may well stand in the environment of a server that one
+/// of those started.
+const OTHERS: [&str; 3] = ["FEDWIT_TEST_", "FEDWIT_GRAPHIQL", "FEDWIT_REGISTRY_PASSWORD"];
 
 /// The first of `variables` that looks as if it were meant for this program, and is none of any subcommand's.
 pub(super) fn stranger(command: &Command, variables: impl IntoIterator<Item = OsString>) -> Option<String> {
