@@ -65,14 +65,14 @@ async fn begin_upload(server: &Server, arguments: &InstallArguments) -> Result<V
         }}"
     );
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(server.upload(&query, variables(arguments, signature), name, file).await?["installPlugin"].take())
+    Ok(server.upload(&query, variables(arguments, signature.as_deref()), name, file).await?["installPlugin"].take())
 }
 
 async fn begin_pull(server: &Server, arguments: &InstallArguments) -> Result<Value> {
     // What is no reference is said here.
     let reference: PluginReference = arguments.component.parse()?;
     let signature = arguments.signature.as_deref().map(read_signature).transpose()?;
-    let mut variables = variables(arguments, signature);
+    let mut variables = variables(arguments, signature.as_deref());
     variables["reference"] = reference.to_string().into();
     let query = format!(
         "mutation ($reference: String!, $signature: String, $grant: [String!]!, $enable: Boolean!) {{
@@ -93,6 +93,6 @@ async fn begin_pull(server: &Server, arguments: &InstallArguments) -> Result<Val
     }
 }
 
-fn variables(arguments: &InstallArguments, signature: Option<String>) -> Value {
+fn variables(arguments: &InstallArguments, signature: Option<&str>) -> Value {
     json!({ "signature": signature, "grant": arguments.grant, "enable": !arguments.no_enable })
 }

@@ -43,7 +43,7 @@ pub(crate) struct NamedPlugin {
 /// A running server.
 pub(super) struct Server {
     http: Client,
-    /// For connections that become WebSockets: HTTP/2 has no upgrade.
+    /// For subscriptions, which upgrade their connection: HTTP/2 has no upgrade.
     sockets: Client,
     url: String,
 }
