@@ -121,7 +121,7 @@ proptest! {
                 world.act(act);
                 continue;
             };
-            let failures = world.session.failures.len();
+            let (failures, mut wrong) = (world.session.failures.len(), 0);
             for recorded in choose(&mut world, there, choice(picks)) {
                 match recorded.event {
                     Event::AttemptOpened { asked, selector, settings, .. } => {
@@ -136,12 +136,13 @@ proptest! {
                     Event::AttemptFailed { failure: AttemptFailure::Selector { problem }, .. } => {
                         prop_assert!(!holds(picks, there, config.clients_required), "{problem}");
                         prop_assert!(problem.starts_with("plugin `first` 1: it chose"), "{problem}");
+                        wrong += 1;
                     }
                     _ => {}
                 }
             }
-            // As any other attempt that failed.
-            prop_assert!(world.session.failures.len() <= failures + 1);
+            // One choice costs one attempt; another may have waited for its clients for too long just before.
+            prop_assert!(wrong <= 1 && world.session.failures.len() <= failures + 1 + wrong);
             world.check_bounded();
             prop_assert_eq!(&world.replayed(), &world.session, "the log does not say what is in memory");
         }
