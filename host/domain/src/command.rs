@@ -95,6 +95,10 @@ pub enum Command {
 /// What a client selector chose. Nobody has checked it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
+    /// The round that it chose for.
+    pub round: RoundNumber,
+    /// The attempt at it that it chose for. For any other this is no choice.
+    pub attempt: AttemptNumber,
     /// The plugin that chose.
     pub selector: PluginVersion,
     /// Whom it wants asked.

@@ -31,6 +31,7 @@ impl ClientSelector for PluginSelection {
     }
 
     async fn select(&self, selection: Selection) -> Result<Choice, SelectionError> {
+        let (round, attempt) = (selection.round, selection.attempt);
         let plugin = self.plugins.get(World::ClientSelector, &selection.selector)?;
         let selector = version(&plugin);
         let (question, candidates) = question(selection);
@@ -42,7 +43,7 @@ impl ClientSelector for PluginSelection {
             let client: ClientId = client.parse().map_err(|error| SelectionError::Host(format!("{error}")))?;
             Ok(Selected { client, settings })
         });
-        Ok(Choice { selector, selected: selected.collect::<Result<_, SelectionError>>()? })
+        Ok(Choice { round, attempt, selector, selected: selected.collect::<Result<_, SelectionError>>()? })
     }
 }
 

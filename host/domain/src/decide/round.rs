@@ -40,9 +40,12 @@ impl Session {
         };
         let asked = match (&self.config.client_selector, choice) {
             (None, _) => Ok(self.by_lot(candidates)),
-            (Some(_), Some(choice)) => self.as_chosen(choice, &candidates),
-            // It is opened once somebody has been chosen.
-            (Some(_), None) => return Vec::new(),
+            (Some(_), Some(choice)) if (choice.round, choice.attempt) == (round, attempt) => {
+                self.as_chosen(choice, &candidates)
+            }
+            // It is opened once somebody has been chosen for it: what was chosen for an attempt that time has just failed
+            // is no answer to what will be asked for the next.
+            (Some(_), _) => return Vec::new(),
         };
         vec![match asked {
             Ok(Asked { clients, selector, settings }) => Event::AttemptOpened {

@@ -88,7 +88,7 @@ impl Session {
 
     /// What a client selector chose among the candidates, if it can be.
     pub(super) fn as_chosen(&self, choice: Choice, candidates: &[ClientId]) -> Result<Asked, AttemptFailure> {
-        let Choice { selector, selected } = choice;
+        let Choice { selector, selected, .. } = choice;
         let PluginVersion { name, version, .. } = &selector;
         let wrong =
             |problem: String| AttemptFailure::Selector { problem: format!("plugin `{name}` {version}: {problem}") };

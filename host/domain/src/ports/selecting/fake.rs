@@ -80,14 +80,14 @@ impl ClientSelector for FakeClientSelector {
 
     async fn select(&self, selection: Selection) -> Result<Choice, SelectionError> {
         locked(&self.asked).push(selection.clone());
-        let selector = Self::version();
+        let (round, attempt, selector) = (selection.round, selection.attempt, Self::version());
         loop {
             let healed = self.healed.notified();
             let fault = locked(&self.fault).clone();
             match fault {
                 Fault::None => break,
                 Fault::Fails(problem) => return Err(SelectionError::Plugin(problem)),
-                Fault::Chooses(selected) => return Ok(Choice { selector, selected }),
+                Fault::Chooses(selected) => return Ok(Choice { round, attempt, selector, selected }),
                 Fault::Hangs => healed.await,
             }
         }
@@ -98,7 +98,7 @@ impl ClientSelector for FakeClientSelector {
             let settings = Map::from_iter([("asked".to_owned(), json!(candidate.history.asked))]);
             Selected { client: candidate.client, settings }
         });
-        Ok(Choice { selector, selected: chosen.collect() })
+        Ok(Choice { round, attempt, selector, selected: chosen.collect() })
     }
 }
 
