@@ -25,6 +25,7 @@ use crate::{Federation, FederationError};
 pub(crate) type Answer = Result<Vec<Recorded>, FederationError>;
 
 /// What an actor is told.
+#[allow(clippy::large_enum_variant, reason = "nearly all are commands, and a few wait at a time")]
 pub(crate) enum Message {
     Command(Command, oneshot::Sender<Answer>),
     Look(Box<dyn FnOnce(&Session) + Send>),

@@ -38,7 +38,8 @@ async fn what_was_chosen_is_on_record_and_made_anew_from_the_log() {
     driver.start(1).await;
     let selected =
         [("a", own()), ("c", Map::new())].map(|(name, settings)| Selected { client: client(name), settings });
-    let choice = Some(Choice { selector: selector(), selected: selected.to_vec() });
+    let (round, attempt) = (RoundNumber(1), fedwit_domain::AttemptNumber(1));
+    let choice = Some(Choice { round, attempt, selector: selector(), selected: selected.to_vec() });
     let online = ["a", "b", "c"].map(client).to_vec();
     driver.does(Command::OpenAttempt { online, plugin: plugin(), choice }).await;
     let selector = selector();
